@@ -1,0 +1,63 @@
+import { FrameParser } from '../protocol/frame-parser.js'
+import type { FrameSink, Parser } from '../protocol/frame.js'
+import { RemoteProtocolError } from '../protocol/errors.js'
+import { SERVER_LIMITS } from '../protocol/limits.js'
+import { Transform, type TransformCallback } from './stream.js'
+
+/** Which end of the connection we are: a server's frames are not masked, a client's are (RFC 6455 section 5.1). */
+export type Role = 'server' | 'client'
+
+/** Options of `FrameDecoder`. */
+export interface FrameDecoderOptions {
+  /** The end that decodes: a server expects masked frames, a client unmasked ones. Default `'server'`. */
+  readonly role?: Role
+  /** The longest message in bytes over all of its frames; a header above it is an error. Default 1 MiB. */
+  readonly maxMessageBytes?: number
+  /** Lets RSV1 pass on the first frame of a message, for an extension stage behind. Default false. */
+  readonly allowRsv1?: boolean
+  /** Accepts a length that is not in the fewest bytes. Default false. */
+  readonly allowNonMinimalLength?: boolean
+  /** Takes the place of a parser made from the other options: one of hixie-76, or one that has begun. */
+  readonly parser?: Parser
+}
+
+/**
+ * Bytes in, {@link Frame}s out, payloads unmasked (RFC 6455 section 5.2). The cut of the bytes does not matter.
+ * Fails with a `RemoteProtocolError` on a frame that breaks the protocol, and with `WS_ERR_UNEXPECTED_END` where the bytes
+ * end inside a frame.
+ *
+ * @example socket.pipe(new FrameDecoder()).pipe(new MessageDecoder())
+ */
+export class FrameDecoder extends Transform {
+  readonly #parser: Parser
+  readonly #sink: FrameSink = {
+    onFrame: (frame) => {
+      this.push(frame)
+      return true
+    },
+    onPartial: (opcode, _fin, _rsv1, received) => {
+      this.emit('partial', opcode, received)
+    },
+  }
+
+  constructor(options: FrameDecoderOptions = {}) {
+    super({ readableObjectMode: true })
+    this.#parser =
+      options.parser ??
+      new FrameParser({
+        isMasked: (options.role ?? 'server') === 'server',
+        maxMessageBytes: options.maxMessageBytes ?? SERVER_LIMITS.maxMessageBytes,
+        allowRsv1: options.allowRsv1 ?? false,
+        allowNonMinimalLength: options.allowNonMinimalLength ?? false,
+      })
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#parser.push(chunk, 0, this.#sink)
+    callback(this.#parser.error)
+  }
+
+  override _flush(callback: TransformCallback): void {
+    callback(this.#parser.isInFrame ? new RemoteProtocolError('WS_ERR_UNEXPECTED_END') : null)
+  }
+}

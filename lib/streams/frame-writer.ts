@@ -1,0 +1,173 @@
+import { headerLength, writeHeader } from '../protocol/frame.js'
+import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
+import type { Opcode } from '../protocol/opcode.js'
+import type { Duplex } from './stream.js'
+
+/** Told when what it stands for was handed to the operating system, or will never be. */
+export type FlushCallback = (error?: Error | null) => void
+
+/** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
+const COPY_UP_TO = 4_096
+const SLAB_BYTES = 65_536
+/** This many bytes of one tick are written before the tick ends. */
+const FLUSH_AT = 65_536
+
+/** Where the frames of a tick are gathered, by one writer at a time; what has been written is never touched again. */
+let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
+let slabUsed = 0
+let slabOwner: FrameWriter | null = null
+
+/** The writers that have something to write when the tick ends. */
+let waiting: FrameWriter[] = []
+
+function flushWaiting(): void {
+  const writers = waiting
+  waiting = []
+  for (const writer of writers) writer.endTick()
+}
+
+/** Writes the frames of one connection to its socket: all that come in one tick leave in one write. */
+export class FrameWriter {
+  readonly #socket: Duplex
+  /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
+  #parts: Buffer[] = []
+  /** Where that part begins in the slab, -1 where there is none. */
+  #openFrom = -1
+  #pendingBytes = 0
+  #callbacks: FlushCallback[] = []
+  #isWaiting = false
+
+  constructor(socket: Duplex) {
+    this.#socket = socket
+  }
+
+  /** Bytes that the operating system has not taken. */
+  get bufferedBytes(): number {
+    return this.#pendingBytes + this.#socket.writableLength
+  }
+
+  /** Frames `payload` and writes it; text is encoded as UTF-8. Returns the bytes of the frame. */
+  writeFrame(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, payload: string | Buffer): number {
+    const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+    const bytes = headerLength(length, isMasked) + length
+    const isCopied = bytes <= COPY_UP_TO
+    let at = this.#reserve(isCopied ? bytes : bytes - length)
+    at = writeHeader(slab, at, fin, rsv1, opcode, isMasked, length)
+    let key = 0
+    if (isMasked) {
+      key = nextMaskingKey()
+      at = slab.writeInt32BE(key, at)
+    }
+    slabUsed = at
+    if (isCopied) {
+      slabUsed += length
+      if (typeof payload === 'string') {
+        slab.write(payload, at, length)
+        if (isMasked) mask(slab, at, at + length, key)
+      } else if (isMasked) maskInto(payload, 0, length, slab, at, key)
+      else slab.set(payload, at)
+    } else {
+      this.#seal()
+      this.#parts.push(isMasked ? masked(payload, key) : typeof payload === 'string' ? Buffer.from(payload) : payload)
+    }
+    this.#schedule(bytes)
+    return bytes
+  }
+
+  /** Writes bytes that need no frame of RFC 6455. */
+  writeBytes(bytes: Buffer): void {
+    this.#seal()
+    this.#parts.push(bytes)
+    this.#schedule(bytes.length)
+  }
+
+  /** Calls back when everything written so far has been taken by the operating system. */
+  onFlush(callback: FlushCallback): void {
+    this.#callbacks.push(callback)
+    this.#schedule(0)
+  }
+
+  /** Writes what has been gathered. */
+  flush(): void {
+    this.#seal()
+    const parts = this.#parts
+    const callbacks = this.#callbacks
+    this.#pendingBytes = 0
+    if (parts.length === 0 && callbacks.length === 0) return
+    this.#parts = []
+    if (callbacks.length > 0) this.#callbacks = []
+    const last = parts.length - 1
+    if (last > 0) this.#socket.cork()
+    for (let i = 0; i < last; i++) this.#socket.write(parts[i] as Buffer)
+    const end = last < 0 ? EMPTY : (parts[last] as Buffer)
+    if (callbacks.length === 0) this.#socket.write(end)
+    else this.#socket.write(end, (error) => callAll(callbacks, error))
+    if (last > 0) this.#socket.uncork()
+  }
+
+  /** Writes what the tick that ends has gathered. */
+  endTick(): void {
+    this.#isWaiting = false
+    this.flush()
+  }
+
+  /** Forgets what has not been written: the connection is gone. */
+  discard(error: Error): void {
+    this.#seal()
+    this.#parts = []
+    this.#pendingBytes = 0
+    const callbacks = this.#callbacks
+    this.#callbacks = []
+    callAll(callbacks, error)
+  }
+
+  /** Returns where `length` bytes of this writer may stand in the slab, behind its own if possible. */
+  #reserve(length: number): number {
+    if (slabUsed + length > SLAB_BYTES || slabOwner !== this) {
+      if (slabOwner !== null) slabOwner.#seal()
+      if (slabUsed + length > SLAB_BYTES) {
+        slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+        slabUsed = 0
+      }
+      slabOwner = this
+      this.#openFrom = slabUsed
+    }
+    return slabUsed
+  }
+
+  /** Ends the open part. Where the socket is backed up it is copied, since ten bytes must not pin the whole slab. */
+  #seal(): void {
+    if (slabOwner !== this) return
+    const part = slab.subarray(this.#openFrom, slabUsed)
+    this.#parts.push(this.#socket.writableLength > 0 ? Buffer.from(part) : part)
+    slabOwner = null
+  }
+
+  #schedule(bytes: number): void {
+    if (!this.#isWaiting) {
+      if (waiting.length === 0) process.nextTick(flushWaiting)
+      waiting.push(this)
+      this.#isWaiting = true
+    }
+    this.#pendingBytes += bytes
+    if (this.#pendingBytes >= FLUSH_AT) this.flush()
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+function callAll(callbacks: FlushCallback[], error: Error | null | undefined): void {
+  for (const callback of callbacks) callback(error)
+}
+
+/** A masked copy: the caller's bytes stay as they are, and may change after the call. */
+function masked(payload: string | Buffer, key: number): Buffer {
+  if (typeof payload === 'string') {
+    const bytes = Buffer.from(payload)
+    mask(bytes, 0, bytes.length, key)
+    return bytes
+  }
+  const bytes = Buffer.allocUnsafe(payload.length)
+  maskInto(payload, 0, payload.length, bytes, 0, key)
+  return bytes
+}

@@ -1,0 +1,27 @@
+import { Frame } from '../protocol/frame.js'
+import type { Message } from '../protocol/message-assembler.js'
+import { Opcode } from '../protocol/opcode.js'
+import type { Role } from './frame-decoder.js'
+import { Transform, type TransformCallback } from './stream.js'
+
+/** Options of `MessageEncoder`. */
+export interface MessageEncoderOptions {
+  /** The end that encodes: the frames of a client are to be masked. Default `'server'`. */
+  readonly role?: Role
+}
+
+/** Messages in, {@link Frame}s out, one each: a string becomes text, a Buffer binary (RFC 6455 section 5.6). */
+export class MessageEncoder extends Transform {
+  readonly #isMasked: boolean
+
+  constructor(options: MessageEncoderOptions = {}) {
+    super({ objectMode: true })
+    this.#isMasked = options.role === 'client'
+  }
+
+  override _transform(message: Message, _encoding: BufferEncoding, callback: TransformCallback): void {
+    const isText = typeof message === 'string'
+    const payload = isText ? Buffer.from(message) : message
+    callback(null, new Frame(true, false, isText ? Opcode.text : Opcode.binary, this.#isMasked, payload))
+  }
+}
