@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import { LocalProtocolError } from './errors.js'
 import {
   type ExtensionOffer,
@@ -207,11 +206,17 @@ export function isHeaderValue(value: string): boolean {
  * as `'latin1'`.
  *
  * @param headers - names and values, in the order they are written; a name may come more than once.
+ * @param phrase - what stands behind the status for people to read: `STATUS_CODES[status]` of node:http, or nothing.
  * @throws LocalProtocolError `WS_ERR_INVALID_HEADER` for a name that is not a token, or a value with a line break, a NUL
  *   or another character that cannot stand there.
  */
-export function formatResponse(status: number, headers: Iterable<readonly [name: string, value: string]>): string {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+export function formatResponse(
+  status: number,
+  headers: Iterable<readonly [name: string, value: string]>,
+  phrase: string = status === 101 ? 'Switching Protocols' : '',
+): string {
+  if (!isHeaderValue(phrase)) throw new LocalProtocolError('WS_ERR_INVALID_HEADER', 'the phrase behind the status')
+  let head = `HTTP/1.1 ${status} ${phrase}\r\n`
   for (const [name, value] of headers) {
     if (!isToken(name)) throw new LocalProtocolError('WS_ERR_INVALID_HEADER', JSON.stringify(name))
     if (!isHeaderValue(value)) throw new LocalProtocolError('WS_ERR_INVALID_HEADER', `the value of ${name}`)

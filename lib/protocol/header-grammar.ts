@@ -154,7 +154,7 @@ export function parseSubprotocols(header: string): string[] | null {
  */
 export function hasToken(header: string | undefined, token: string): boolean {
   if (header === undefined) return false
-  return header.split(',').some((element) => trimSpace(element).toLowerCase() === token)
+  return header.split(',').some(element => trimSpace(element).toLowerCase() === token)
 }
 
 /** Without the spaces and tabs at both ends; `trim` would take a 0xa0 with them. */

@@ -64,6 +64,10 @@ export class Hixie76Parser implements Parser {
     this.#maxMessageBytes = options.maxMessageBytes
   }
 
+  get isInFrame(): boolean {
+    return this.#situation !== 'type'
+  }
+
   get bufferedBytes(): number {
     return this.#text.length
   }
