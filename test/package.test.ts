@@ -23,7 +23,7 @@ function modulesOf(folder: string): string[] {
   const top = path.join(root, folder)
   if (!existsSync(top)) return []
   return readdirSync(top, { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts'))
+    .filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))
     .map(file => `${folder}/${file.replaceAll('\\', '/')}`)
 }
 
