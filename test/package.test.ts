@@ -80,9 +80,9 @@ t.test("require('sluice') gives the WebSocket class, with Server, createServer a
   const sluice = await import('sluice')
   const required: Record<string, unknown> = require('sluice')
   t.equal<unknown>(required, sluice.WebSocket)
-  t.equal(required.Server, sluice.Server)
-  t.equal(required.createServer, sluice.createServer)
-  t.equal(required.connect, sluice.connect)
+  t.equal<unknown>(required['Server'], sluice.Server)
+  t.equal<unknown>(required['createServer'], sluice.createServer)
+  t.equal<unknown>(required['connect'], sluice.connect)
 })
 
 t.test('require and import print no warning', async t => {
