@@ -54,11 +54,12 @@ function unfinished(bytes: Buffer): number {
   return 0
 }
 
-/** Whether a character can begin with these bytes: the second byte is where RFC 3629 section 4 is narrow. */
+/** Whether a character can begin with these bytes: at the second one RFC 3629 section 4 is narrower than at the others. */
 function canBegin(bytes: Buffer): boolean {
   const [first = 0, second] = bytes
   if (first < 0xc2 || first > 0xf4) return false
   if (second === undefined) return true
+  if (!bytes.subarray(1).every(byte => (byte & 0xc0) === 0x80)) return false
   if (first === 0xe0) return second >= 0xa0
   if (first === 0xed) return second <= 0x9f
   if (first === 0xf0) return second >= 0x90
