@@ -38,9 +38,9 @@ export interface AcceptedDeflate {
 export const PERMESSAGE_DEFLATE = 'permessage-deflate'
 
 /**
- * The smallest window that zlib can compress a raw deflate stream with. It takes 8 for 9, without a word, and what it then
- * writes cannot be inflated by a peer that believed in 8. So a server declines an offer that wants 8 of it, nobody of ours
- * asks for less than 9, and a client that is told 8 does not compress, which is always allowed (RFC 7692 section 6).
+ * The smallest window that zlib has for compressing raw deflate. It takes 8 for 9 without a word, and promises nowhere that
+ * what it then writes fits into the 256 bytes that were agreed on. So a server declines an offer that wants 8 of it, nobody
+ * of ours asks for less than 9, and a client that is told 8 does not compress, which is always allowed (RFC 7692 section 6).
  */
 export const MIN_COMPRESSOR_WINDOW_BITS = 9
 

@@ -248,6 +248,7 @@ t.test('RFC 9110 5.5: nobody writes a second header into the value of the first'
   for (const name of ['', 'a b', 'a:', 'a\r\nb', 'é']) {
     t.throws(() => formatResponse(101, [[name, 'a']]), { name: 'LocalProtocolError', code: 'WS_ERR_INVALID_HEADER' })
   }
+  t.throws(() => formatResponse(101, [], 'OK\r\nSet-Cookie: a'), { code: 'WS_ERR_INVALID_HEADER' })
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary' }),
