@@ -11,7 +11,7 @@ import {
 
 const TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-const token = fc.string({ unit: fc.constantFrom(...TOKEN_CHARS), minLength: 1, maxLength: 12 })
+const token = fc.string({ unit: fc.constantFrom(...TOKEN_CHARS.split('')), minLength: 1, maxLength: 12 })
 const space = fc.string({ unit: fc.constantFrom(' ', '\t'), maxLength: 4 })
 const extensions: fc.Arbitrary<ExtensionOffer[]> = fc.array(
   fc.record({ name: token, params: fc.array(fc.tuple(token, fc.oneof(token, fc.constant(true as const)))) }),
@@ -216,7 +216,10 @@ t.test('RFC 9110 7.6.1: a token in a list, in any case of letters', async t => {
 })
 
 t.test('whatever the header is, nothing throws, and what is accepted consists of tokens', async t => {
-  const unit = fc.oneof(fc.constantFrom(...'ab,;="\\ \t'), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }))
+  const unit = fc.oneof(
+    fc.constantFrom(...'ab,;="\\ \t'.split('')),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+  )
   fc.assert(
     fc.property(fc.string({ unit, maxLength: 40 }), header => {
       hasToken(header, 'a')

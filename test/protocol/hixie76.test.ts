@@ -50,7 +50,7 @@ function bytewise(bytes: Buffer): Buffer[] {
 }
 
 function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const at = [0, ...cuts.map(cut => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+  const at = [0, ...cuts.map(cut => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]
   return at.slice(1).map((end, i) => bytes.subarray(at[i], end))
 }
 
