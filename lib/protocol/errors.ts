@@ -17,7 +17,11 @@ export interface ErrorRow {
 const REMOTE = {
   WS_ERR_EXPECTED_FIN: { rule: 'RFC 6455 5.5', closeCode: 1002, message: 'a control frame must not be fragmented' },
   WS_ERR_EXPECTED_MASK: { rule: 'RFC 6455 5.1', closeCode: 1002, message: 'a frame from a client must be masked' },
-  WS_ERR_UNEXPECTED_MASK: { rule: 'RFC 6455 5.1', closeCode: 1002, message: 'a frame from a server must not be masked' },
+  WS_ERR_UNEXPECTED_MASK: {
+    rule: 'RFC 6455 5.1',
+    closeCode: 1002,
+    message: 'a frame from a server must not be masked',
+  },
   WS_ERR_INVALID_OPCODE: { rule: 'RFC 6455 5.2', closeCode: 1002, message: 'the opcode is reserved' },
   WS_ERR_UNEXPECTED_CONTINUATION: {
     rule: 'RFC 6455 5.4',
@@ -69,7 +73,11 @@ const REMOTE = {
     closeCode: 1008,
     message: 'more than 1024 empty fragments came in a row',
   },
-  WS_ERR_INVALID_CLOSE_CODE: { rule: 'RFC 6455 7.4', closeCode: 1002, message: 'the close code is not valid on the wire' },
+  WS_ERR_INVALID_CLOSE_CODE: {
+    rule: 'RFC 6455 7.4',
+    closeCode: 1002,
+    message: 'the close code is not valid on the wire',
+  },
   WS_ERR_INVALID_UTF8: { rule: 'RFC 6455 8.1', closeCode: 1007, message: 'text or a close reason is not valid UTF-8' },
   WS_ERR_INVALID_DEFLATE: {
     rule: 'RFC 7692 7.2.2',
@@ -110,7 +118,10 @@ const REMOTE = {
 
 /** What the caller of sluice did wrong with a connection. */
 const LOCAL = {
-  WS_ERR_NOT_OPEN: { rule: 'RFC 6455 6.1', message: 'the WebSocket is not open: wait for "open", and do not send after close()' },
+  WS_ERR_NOT_OPEN: {
+    rule: 'RFC 6455 6.1',
+    message: 'the WebSocket is not open: wait for "open", and do not send after close()',
+  },
   WS_ERR_INVALID_CLOSE_CODE_SENT: {
     rule: 'RFC 6455 7.4',
     message: 'a close code must be 1000-1003, 1007-1014 or 3000-4999',
@@ -135,7 +146,10 @@ const LOCAL = {
     rule: 'RFC 9110 5.5',
     message: 'an HTTP header has a name that is not a token, or a character that cannot stand in its value',
   },
-  WS_ERR_STREAM_FINISHED: { rule: 'RFC 6455 5.4', message: 'the last part of this streamed message has already been sent' },
+  WS_ERR_STREAM_FINISHED: {
+    rule: 'RFC 6455 5.4',
+    message: 'the last part of this streamed message has already been sent',
+  },
 } as const
 
 /** The arguments and options that were wrong: thrown as TypeError or RangeError. */
@@ -156,8 +170,14 @@ const OPTION = {
 const HANDSHAKE = {
   WS_ERR_INVALID_HANDSHAKE: { rule: 'RFC 6455 4', message: 'the opening handshake is not valid' },
   WS_ERR_HANDSHAKE_REFUSED: { rule: 'RFC 6455 4.2.2', message: 'the server refused the opening handshake' },
-  WS_ERR_HANDSHAKE_TIMEOUT: { rule: 'docs/limits.md', message: 'the opening handshake took longer than handshakeTimeoutMs' },
-  WS_ERR_HANDSHAKE_ABORTED: { rule: 'RFC 6455 4.1', message: 'the connection ended before the opening handshake was complete' },
+  WS_ERR_HANDSHAKE_TIMEOUT: {
+    rule: 'docs/limits.md',
+    message: 'the opening handshake took longer than handshakeTimeoutMs',
+  },
+  WS_ERR_HANDSHAKE_ABORTED: {
+    rule: 'RFC 6455 4.1',
+    message: 'the connection ended before the opening handshake was complete',
+  },
 } as const
 
 /** The connection is over. */

@@ -170,7 +170,9 @@ export class FrameParser implements Parser {
       const size = length === 126 ? 2 : 8
       if (end - next < size) return end
       const isShort = size === 2
-      length = isShort ? bytes.readUInt16BE(next) : bytes.readUInt32BE(next) * 0x1_0000_0000 + bytes.readUInt32BE(next + 4)
+      length = isShort
+        ? bytes.readUInt16BE(next)
+        : bytes.readUInt32BE(next) * 0x1_0000_0000 + bytes.readUInt32BE(next + 4)
       if (!isShort && (bytes[next] as number) >= 0x80) return this.#fail('WS_ERR_INVALID_PAYLOAD_LENGTH', end)
       if (length > Number.MAX_SAFE_INTEGER) return this.#fail('WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', end)
       if (length < (isShort ? 126 : 65_536) && !this.#options.allowNonMinimalLength) {

@@ -85,7 +85,8 @@ export class MessageAssembler {
   }
 
   #continue(frame: Frame, sink: MessageSink): boolean {
-    if (frame.payload.length > this.#maxMessageBytes - this.#length) return this.#fail('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    if (frame.payload.length > this.#maxMessageBytes - this.#length)
+      return this.#fail('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
     if (!this.#append(frame.payload)) return false
     if (!frame.fin) return true
     const message = this.#message.subarray(0, this.#length)

@@ -1,6 +1,6 @@
-import { FrameParser } from '../protocol/frame-parser.js'
-import type { FrameSink, Parser } from '../protocol/frame.js'
 import { RemoteProtocolError } from '../protocol/errors.js'
+import type { FrameSink, Parser } from '../protocol/frame.js'
+import { FrameParser } from '../protocol/frame-parser.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
 import { Transform, type TransformCallback } from './stream.js'
 
@@ -31,7 +31,7 @@ export interface FrameDecoderOptions {
 export class FrameDecoder extends Transform {
   readonly #parser: Parser
   readonly #sink: FrameSink = {
-    onFrame: (frame) => {
+    onFrame: frame => {
       this.push(frame)
       return true
     },

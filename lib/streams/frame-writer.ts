@@ -101,7 +101,7 @@ export class FrameWriter {
     for (let i = 0; i < last; i++) this.#socket.write(parts[i] as Buffer)
     const end = last < 0 ? EMPTY : (parts[last] as Buffer)
     if (callbacks.length === 0) this.#socket.write(end)
-    else this.#socket.write(end, (error) => callAll(callbacks, error))
+    else this.#socket.write(end, error => callAll(callbacks, error))
     if (last > 0) this.#socket.uncork()
   }
 

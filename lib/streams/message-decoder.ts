@@ -21,15 +21,15 @@ export class MessageDecoder extends Transform {
   readonly #assembler: MessageAssembler
   #isEnded = false
   readonly #sink: MessageSink = {
-    onMessage: (message) => {
+    onMessage: message => {
       this.push(message)
       return true
     },
-    onPing: (payload) => {
+    onPing: payload => {
       this.emit('ping', payload)
       return true
     },
-    onPong: (payload) => {
+    onPong: payload => {
       this.emit('pong', payload)
       return true
     },

@@ -1,8 +1,8 @@
 import type { RemoteProtocolError } from '../protocol/errors.js'
-import { FrameParser, type FrameParserOptions } from '../protocol/frame-parser.js'
 import type { Frame, FrameSink, Parser } from '../protocol/frame.js'
+import { FrameParser, type FrameParserOptions } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
-import { Opcode } from '../protocol/opcode.js'
+import type { Opcode } from '../protocol/opcode.js'
 import { FrameDecoder } from './frame-decoder.js'
 import { FrameWriter } from './frame-writer.js'
 import { MessageDecoder } from './message-decoder.js'
@@ -29,6 +29,8 @@ export interface PipelineOwner {
 export interface PipelineOptions extends FrameParserOptions {
   /** Stages between frames and messages, frames in and frames out: what an extension does with the payloads. */
   readonly extensions?: readonly Transform[]
+  /** Bytes that came behind the handshake: they are the first. */
+  readonly head?: Buffer
   /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
   readonly parser?: Parser
 }
@@ -88,7 +90,7 @@ export class Pipeline implements FrameSink, MessageSink {
   #rest: Buffer | null = null
   #restAt = 0
   /** The owner takes no more for now. */
-  #isStopped = false
+  #isStopped = true
   /** A stage takes no more for now. */
   #isBlocked = false
   #isParsing = false
@@ -107,6 +109,8 @@ export class Pipeline implements FrameSink, MessageSink {
     joined[kPipeline] = this
     joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose)
     this.#join()
+    // Copied, since it is a part of what Node read for the request.
+    if (options.head !== undefined && options.head.length > 0) this.receive(Buffer.from(options.head))
   }
 
   /** Bytes held of a frame or message that is not complete. */
@@ -161,10 +165,10 @@ export class Pipeline implements FrameSink, MessageSink {
     return this.#options.extensions ?? NONE
   }
 
-  /** Begins to read, first what came with the handshake. */
-  start(head: Buffer): void {
-    if (head.length > 0) this.receive(Buffer.from(head))
-    this.#advance()
+  /** Begins to read, first what came with the handshake: until then everything waits. */
+  start(): void {
+    this.#isSocketPaused = this.socket.isPaused()
+    this.resume()
   }
 
   /** Holds the peer back: the frame that is being parsed is the last, until `resume`. */

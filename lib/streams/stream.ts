@@ -12,3 +12,27 @@ export const Duplex: typeof NodeDuplex = readableStream.Duplex as unknown as typ
 
 export type Transform = NodeTransform
 export const Transform: typeof NodeTransform = readableStream.Transform as unknown as typeof NodeTransform
+
+/** Makes a paused stream one that nobody has begun to read: the next `'data'` listener starts the flow again. */
+export function forgetPause(stream: NodeDuplex): void {
+  const state = (stream as unknown as { _readableState: { flowing: boolean | null } })._readableState
+  state.flowing = null
+}
+
+interface WritableState {
+  needDrain: boolean
+}
+
+/** Promises a `'drain'`: `writableNeedDrain` says so from now on. */
+export function setNeedDrain(stream: NodeDuplex): void {
+  const state = (stream as unknown as { _writableState: WritableState })._writableState
+  state.needDrain = true
+}
+
+/** Takes the promise of a `'drain'` back, for it to be kept. Returns whether there was one. */
+export function takeNeedDrain(stream: NodeDuplex): boolean {
+  const state = (stream as unknown as { _writableState: WritableState })._writableState
+  const isDue = state.needDrain
+  state.needDrain = false
+  return isDue
+}

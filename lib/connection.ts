@@ -1,0 +1,383 @@
+import type { Duplex } from 'node:stream'
+import type { Chain } from './compose.js'
+import type { MessageContext } from './context.js'
+import { keepAlive } from './keep-alive.js'
+import { MessageFlow } from './message-flow.js'
+import type { ConnectionSettings } from './options.js'
+import type { SendCallback, SendOptions } from './outgoing.js'
+import { CloseCode, isCloseCode } from './protocol/close-code.js'
+import { encodeClosePayload } from './protocol/close-payload.js'
+import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
+import { ConnectionClosedError, LocalProtocolError, RemoteProtocolError } from './protocol/errors.js'
+import { encodeHixie76Text, HIXIE_CLOSE, Hixie76Parser } from './protocol/hixie76.js'
+import type { Message } from './protocol/message-assembler.js'
+import { Opcode } from './protocol/opcode.js'
+import type { Role } from './streams/frame-decoder.js'
+import { Pipeline, type PipelineOwner } from './streams/pipeline.js'
+import type { Transform } from './streams/stream.js'
+import type { WebSocket } from './websocket.js'
+
+/** The version of the protocol that a connection speaks. */
+export type ProtocolVersion = 13 | 8 | 'hixie-76'
+
+/** What an opening handshake came to. */
+export interface Handshake {
+  readonly role: Role
+  readonly version: ProtocolVersion
+  /** The subprotocol, empty for none. */
+  readonly protocol: string
+  /** The extensions as they stand in the header, empty for none. */
+  readonly extensions: string
+  /** Stages between frames and messages, for the extensions. */
+  readonly stages?: readonly Transform[]
+  /** What came behind the handshake. */
+  readonly head: Buffer
+}
+
+/** The codes behind which a reader sees a plain end, and not an error. */
+const CLEAN = new Set<number>([CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus])
+
+/**
+ * An open connection until it is gone: its pipeline, the closing handshake, and what keep-alive and the limits do to it.
+ * The WebSocket in front of it is what the user holds; it may outlive the connection, until its last message is read.
+ */
+export class Connection implements PipelineOwner {
+  readonly pipeline: Pipeline
+  readonly handshake: Handshake
+  readonly settings: ConnectionSettings
+  /** Why the connection failed, where it did. */
+  error: Error | null = null
+  closeCode: number = CloseCode.abnormal
+  closeReason = ''
+  /** Milliseconds of the last round trip of a ping, NaN before there was one. */
+  latency: number = Number.NaN
+  messagesSent = 0
+
+  readonly #websocket: WebSocket
+  readonly #flow: MessageFlow
+  #state: ConnectionState = 'open'
+  #isFragmenting = false
+  #isReadableEnded = false
+  #isAbnormal = false
+  #pendingPong: Buffer | null = null
+  #closeTimer: NodeJS.Timeout | null = null
+  #stopKeepAlive: (() => void) | null = null
+  readonly #onGone: Set<() => void> = new Set()
+  #onDrained: (() => void)[] = []
+  #onFinished: SendCallback | null = null
+
+  constructor(
+    websocket: WebSocket,
+    socket: Duplex,
+    handshake: Handshake,
+    settings: ConnectionSettings,
+    messages: Chain<MessageContext> | null,
+  ) {
+    this.#websocket = websocket
+    this.handshake = handshake
+    this.settings = settings
+    this.#flow = new MessageFlow(this, websocket, messages)
+    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings))
+    if (settings.keepAliveIntervalMs > 0) {
+      this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
+    }
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  get isMasked(): boolean {
+    return this.handshake.role === 'client'
+  }
+
+  get isHixie76(): boolean {
+    return this.handshake.version === 'hixie-76'
+  }
+
+  get bytesReceived(): number {
+    return this.pipeline.bytesReceived
+  }
+
+  /** Whether we are the ones that hold the peer back. */
+  get isHeldBack(): boolean {
+    return this.pipeline.isStopped
+  }
+
+  /** Whether a write should wait for `'drain'`. */
+  get isFull(): boolean {
+    const { socket, writer } = this.pipeline
+    return socket.writableNeedDrain && writer.bufferedBytes >= this.settings.writableHighWaterMark
+  }
+
+  /** The chain that messages pass, for one to be added: the connection's own, that goes on from its server's. */
+  get messages(): Chain<MessageContext> {
+    return this.#flow.ownChain()
+  }
+
+  /** The reader takes more. */
+  read(): void {
+    if (this.#isAbnormal && this.#isReadableEnded) this.#endAbnormally()
+    else this.#flow.read()
+  }
+
+  /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
+  whenGone(callback: () => void): () => void {
+    if (this.#state === 'closed') callback()
+    else this.#onGone.add(callback)
+    return () => this.#onGone.delete(callback)
+  }
+
+  /** Settles when the socket takes bytes again, or is gone. */
+  drained(): Promise<void> {
+    return new Promise(resolve => {
+      const forget = this.whenGone(resolve)
+      this.#onDrained.push(() => {
+        forget()
+        resolve()
+      })
+    })
+  }
+
+  /** Frames a message, or a part of one, and writes it. */
+  send(payload: string | Buffer, options: SendOptions, callback?: SendCallback): void {
+    const { writer } = this.pipeline
+    if (writer.bufferedBytes > this.settings.maxBufferedBytes) {
+      this.onFail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'))
+      callback?.(this.error)
+      return
+    }
+    const fin = options.fin ?? true
+    if (this.isHixie76) this.#sendHixie76(payload, options)
+    else {
+      const isBinary = options.binary ?? typeof payload !== 'string'
+      const opcode = this.#isFragmenting ? Opcode.continuation : isBinary ? Opcode.binary : Opcode.text
+      writer.writeFrame(fin, false, opcode, options.mask ?? this.isMasked, payload)
+      this.#isFragmenting = !fin
+    }
+    if (fin) this.messagesSent++
+    if (callback !== undefined) writer.onFlush(callback)
+  }
+
+  /** Sends a ping or a pong; hixie-76 has none. */
+  sendControl(
+    opcode: typeof Opcode.ping | typeof Opcode.pong,
+    payload: Buffer,
+    isMasked: boolean = this.isMasked,
+  ): void {
+    if (payload.length > 125) throw new LocalProtocolError('WS_ERR_INVALID_CONTROL_PAYLOAD_SENT')
+    if (!this.isHixie76) this.pipeline.writer.writeFrame(true, false, opcode, isMasked, payload)
+  }
+
+  /**
+   * Begins, or goes on with, the closing handshake (RFC 6455 section 7.1.2).
+   * @throws LocalProtocolError for a code or reason that is not valid; the connection then stays as it was
+   */
+  close(code?: number, reason?: string | Buffer): void {
+    const payload = encodeClosePayload(code, reason)
+    if (!this.#move('send close')) return
+    this.#writeClose(payload)
+    this.#startCloseTimer()
+    if (this.#state === 'closing') this.#finishTcp()
+    else this.#flow.hurry()
+  }
+
+  /** Calls back when the Close frame, and all before it, was handed to the operating system. */
+  onFinished(callback: SendCallback): void {
+    if (this.#state === 'closed') callback(this.#isAbnormal ? this.#closedError() : null)
+    else {
+      this.#onFinished = callback
+      this.pipeline.writer.onFlush(error => this.#finished(error))
+    }
+  }
+
+  /** Ends the connection because of an error: says the code to the peer, takes nothing more from it. */
+  fail(error: Error, closeCode: number): void {
+    if (this.error !== null || this.#state === 'closed') return
+    this.error = error
+    this.closeCode = closeCode
+    this.pipeline.discardInput()
+    if (closeCode === CloseCode.abnormal) {
+      this.terminate()
+      return
+    }
+    if (this.#move('send close')) this.#writeClose(encodeClosePayload(closeCode, ''))
+    this.#move('receive close')
+    this.#startCloseTimer()
+    this.#finishTcp()
+  }
+
+  /** Ends the connection at once, without a Close frame. */
+  terminate(): void {
+    this.pipeline.socket.destroy()
+  }
+
+  probe(): void {
+    this.sendControl(Opcode.ping, Buffer.from(String(Math.round(performance.now()))))
+  }
+
+  timeOut(): void {
+    this.#websocket.emit('timeout')
+    this.onFail(new RemoteProtocolError('WS_ERR_KEEP_ALIVE_TIMEOUT'))
+  }
+
+  onMessage(message: Message): void {
+    this.#flow.receive(message)
+  }
+
+  onPing(payload: Buffer): void {
+    // 5.5.3: only the latest ping needs an answer. Where the peer does not read, no more than one answer waits for it.
+    if (this.#state === 'open' || this.#state === 'close sent') {
+      if (this.pipeline.socket.writableLength > 0) this.#pendingPong = payload
+      else this.#pong(payload)
+    }
+    this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked })
+  }
+
+  onPong(payload: Buffer): void {
+    this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked })
+  }
+
+  onClose(code: number, reason: string): void {
+    this.closeCode = code
+    this.closeReason = reason
+    this.pipeline.discardInput()
+    this.#move('receive close')
+    // 5.5.1: the answer to a Close frame is a Close frame, typically with the same code.
+    if (this.#move('send close'))
+      this.#writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
+    this.#startCloseTimer()
+    this.#finishTcp()
+    this.#endReadable()
+  }
+
+  onFail(error: RemoteProtocolError): void {
+    this.fail(error, error.closeCode)
+  }
+
+  /** A message handler failed: the peer gets 1011, or the `closeCode` of the error. */
+  handlerFailed(error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    const wanted = 'closeCode' in cause ? Number(cause.closeCode) : CloseCode.internalError
+    this.#websocket.server?.report(cause)
+    this.fail(cause, isCloseCode(wanted) ? wanted : CloseCode.internalError)
+  }
+
+  onEnd(): void {
+    this.pipeline.socket.end()
+    if (this.#state !== 'closed') this.#startCloseTimer()
+    this.#endReadable()
+  }
+
+  onDrain(): void {
+    if (this.#pendingPong !== null) this.#pong(this.#pendingPong)
+    const callbacks = this.#onDrained
+    this.#onDrained = []
+    for (const callback of callbacks) callback()
+    this.#websocket.emitDrain()
+  }
+
+  onGone(error: Error | null): void {
+    this.error ??= error
+    this.#state = nextState(this.#state, 'lose')
+    if (this.#closeTimer !== null) clearTimeout(this.#closeTimer)
+    this.#closeTimer = null
+    this.#stopKeepAlive?.()
+    this.#stopKeepAlive = null
+    this.#pendingPong = null
+    this.pipeline.writer.discard(this.#closedError())
+    for (const callback of this.#onGone) callback()
+    this.#onGone.clear()
+    this.#flow.expire(this.settings.closeTimeoutMs)
+  }
+
+  /** The last message was handed on, and no handler runs any more. */
+  onFlowEnd(): void {
+    if (CLEAN.has(this.closeCode)) this.#websocket.endReading()
+    else {
+      this.#isAbnormal = true
+      if (this.#websocket.readableLength === 0) this.#endAbnormally()
+    }
+  }
+
+  #endReadable(): void {
+    if (this.#isReadableEnded) return
+    this.#isReadableEnded = true
+    this.#flow.end()
+  }
+
+  /** A reader sees that the connection did not end as it should, once the last message is taken and the socket is gone. */
+  #endAbnormally(): void {
+    this.whenGone(() =>
+      process.nextTick(() => {
+        if (this.#websocket.readableLength === 0) this.#websocket.destroy(this.#closedError())
+      }),
+    )
+  }
+
+  #closedError(): Error {
+    if (this.error instanceof RemoteProtocolError) return this.error
+    const wasClean = this.#state === 'closing' || this.closeCode !== CloseCode.abnormal
+    const cause = this.error === null ? undefined : { cause: this.error }
+    return new ConnectionClosedError(this.closeCode, this.closeReason, wasClean, cause)
+  }
+
+  #finished(error: Error | null | undefined): void {
+    const callback = this.#onFinished
+    this.#onFinished = null
+    callback?.(error ?? null)
+  }
+
+  #move(event: ConnectionEvent): boolean {
+    const before = this.#state
+    this.#state = nextState(before, event)
+    return this.#state !== before
+  }
+
+  #pong(payload: Buffer): void {
+    this.#pendingPong = null
+    this.sendControl(Opcode.pong, payload)
+  }
+
+  #sendHixie76(payload: string | Buffer, options: SendOptions): void {
+    if (options.binary === true) throw new LocalProtocolError('WS_ERR_BINARY_UNSUPPORTED')
+    this.pipeline.writer.writeBytes(encodeHixie76Text(payload.toString()))
+  }
+
+  #writeClose(payload: Buffer): void {
+    const { writer } = this.pipeline
+    if (this.isHixie76) writer.writeBytes(HIXIE_CLOSE)
+    else writer.writeFrame(true, false, Opcode.close, this.isMasked, payload)
+  }
+
+  /** 7.1.1: the server ends TCP first, FIN before anything else; a client waits for that, unless it is the one that fails. */
+  #finishTcp(): void {
+    if (this.handshake.role === 'client' && this.error === null) return
+    this.pipeline.writer.flush()
+    this.pipeline.socket.end()
+  }
+
+  #startCloseTimer(): void {
+    this.#closeTimer ??= setTimeout(() => {
+      this.error ??= new RemoteProtocolError('WS_ERR_CLOSE_TIMEOUT')
+      this.terminate()
+    }, this.settings.closeTimeoutMs)
+  }
+}
+
+function pipelineOptions(
+  handshake: Handshake,
+  settings: ConnectionSettings,
+): ConstructorParameters<typeof Pipeline>[2] {
+  const { maxMessageBytes, allowNonMinimalLength } = settings
+  const extensions = handshake.stages ?? []
+  const options = {
+    isMasked: handshake.role === 'server',
+    maxMessageBytes,
+    allowNonMinimalLength,
+    allowRsv1: extensions.length > 0,
+    extensions,
+    head: handshake.head,
+  }
+  return handshake.version === 'hixie-76' ? { ...options, parser: new Hixie76Parser({ maxMessageBytes }) } : options
+}

@@ -1,0 +1,210 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { type RequestOptions, request as requestHttps } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { Handshake } from './connection.js'
+import type { ConnectionOptions, ConnectionSettings } from './options.js'
+import { checkResponse, createKey, requestHeaders } from './protocol/client-handshake.js'
+import { HandshakeError, type HandshakeErrorCode, optionTypeError } from './protocol/errors.js'
+import { isToken } from './protocol/header-grammar.js'
+import { MAX_HEADERS, SERVER_LIMITS } from './protocol/limits.js'
+import type { WebSocket } from './websocket.js'
+
+/** Options of a client: its own, those of every connection, and what `https.request` takes (TLS, agent, localAddress …). */
+export interface ClientOptions
+  extends ConnectionOptions,
+    Omit<RequestOptions, 'headers' | 'host' | 'method' | 'path' | 'signal'> {
+  /** The version of the protocol: 13, or 8 for a server that has only the drafts. Default 13. */
+  readonly protocolVersion?: 13 | 8
+  /** The subprotocol of a connection that is taken over from `[request, socket, head]`, or one to offer. */
+  readonly protocol?: string
+  /** The Origin header, or Sec-WebSocket-Origin in version 8. */
+  readonly origin?: string
+  /** More headers of the request. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** The Host header. Default: that of the address. */
+  readonly host?: string
+  /** Gives up connecting when it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** A connection that is being opened. */
+export interface Dialing {
+  readonly version: 13 | 8
+  abort(): void
+}
+
+interface Target {
+  readonly isSecure: boolean
+  readonly request: RequestOptions
+}
+
+/** What of an answer's body goes into the error, in bytes. */
+const MAX_BODY_BYTES = 65_536
+
+const SECURE: ReadonlyMap<string, boolean> = new Map([
+  ['ws:', false],
+  ['http:', false],
+  ['ws+unix:', false],
+  ['wss:', true],
+  ['https:', true],
+  ['wss+unix:', true],
+])
+
+/**
+ * Connects and does the client's part of the opening handshake (RFC 6455 section 4.1). What goes wrong ends `websocket`
+ * with a HandshakeError; nothing is thrown but for wrong arguments.
+ */
+export function dial(
+  websocket: WebSocket,
+  protocols: string | readonly string[],
+  options: ClientOptions,
+  settings: ConnectionSettings,
+  onOpen: (socket: Duplex, handshake: Handshake) => void,
+): Dialing {
+  const target = parseAddress(websocket.url)
+  const version = options.protocolVersion ?? 13
+  if (version !== 13 && version !== 8) {
+    throw optionTypeError('WS_ERR_INVALID_OPTION', `protocolVersion must be 13 or 8, not ${String(version)}`)
+  }
+  const offer = { key: createKey(), protocols: offered(protocols, options), extensions: [] }
+  const headers: Record<string, string | readonly string[]> = { ...options.headers }
+  for (const [name, value] of requestHeaders(version, offer, options.origin)) headers[name] = value
+  if (options.host !== undefined) headers['Host'] = options.host
+
+  const { signal, host, origin, protocol, protocolVersion, ...passed } = options
+  const request = (target.isSecure ? requestHttps : requestHttp)({
+    agent: false,
+    maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
+    ...passed,
+    ...target.request,
+    headers,
+  } as RequestOptions)
+  request.maxHeadersCount = MAX_HEADERS
+
+  let isOver = false
+  const timer =
+    settings.handshakeTimeoutMs === Number.POSITIVE_INFINITY
+      ? undefined
+      : setTimeout(() => fail('WS_ERR_HANDSHAKE_TIMEOUT'), settings.handshakeTimeoutMs)
+  const onAbort = (): void =>
+    finish(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)))
+
+  function settle(): boolean {
+    if (isOver) return false
+    isOver = true
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+    return true
+  }
+
+  function finish(error: Error): void {
+    if (!settle()) return
+    request.destroy()
+    websocket.destroy(error)
+  }
+
+  function fail(
+    code: HandshakeErrorCode,
+    detail?: string,
+    more?: ConstructorParameters<typeof HandshakeError>[2],
+  ): void {
+    finish(new HandshakeError(code, detail, more))
+  }
+
+  request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const accepted = checkResponse(response, offer)
+    if (isOver || typeof accepted === 'string') {
+      socket.on('error', () => {})
+      socket.destroy()
+      if (typeof accepted === 'string') fail('WS_ERR_INVALID_HANDSHAKE', accepted, answer(response))
+      return
+    }
+    settle()
+    websocket.emit('upgrade', response)
+    onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '', head })
+  })
+  request.on('response', response => {
+    if (websocket.listenerCount('unexpected-response') > 0 && settle()) {
+      websocket.emit('unexpected-response', request, response)
+      return
+    }
+    readBody(response).then(
+      body =>
+        fail('WS_ERR_HANDSHAKE_REFUSED', `the server answered ${response.statusCode}`, { ...answer(response), body }),
+      cause => fail('WS_ERR_HANDSHAKE_ABORTED', undefined, { ...answer(response), cause }),
+    )
+  })
+  request.on('error', cause => fail('WS_ERR_HANDSHAKE_ABORTED', cause.message, { cause }))
+  request.on('close', () => fail('WS_ERR_HANDSHAKE_ABORTED'))
+  if (signal?.aborted) process.nextTick(onAbort)
+  else signal?.addEventListener('abort', onAbort, { once: true })
+  request.end()
+
+  return {
+    version,
+    abort() {
+      if (settle()) request.destroy()
+    },
+  }
+}
+
+/**
+ * Where an address leads.
+ * @throws TypeError `WS_ERR_INVALID_URL`
+ */
+function parseAddress(address: string): Target {
+  let url: URL
+  try {
+    url = new URL(address)
+  } catch (cause) {
+    throw Object.assign(optionTypeError('WS_ERR_INVALID_URL', address), { cause })
+  }
+  const isSecure = SECURE.get(url.protocol)
+  if (isSecure === undefined) {
+    throw optionTypeError('WS_ERR_INVALID_URL', `${url.protocol} is none of ${[...SECURE.keys()].join(' ')}`)
+  }
+  // RFC 6455 section 3: fragment identifiers must not be used.
+  if (url.hash !== '') throw optionTypeError('WS_ERR_INVALID_URL', 'it must not have a fragment (#)')
+  const auth =
+    url.username === '' ? {} : { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` }
+  if (url.protocol.endsWith('+unix:')) {
+    const [socketPath = '', path = '/'] = url.pathname.split(':')
+    if (socketPath === '') throw optionTypeError('WS_ERR_INVALID_URL', 'ws+unix:/socket/path:/request/path')
+    return { isSecure, request: { socketPath, path: path + url.search, ...auth } }
+  }
+  const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
+  return {
+    isSecure,
+    request: { host, port: url.port || (isSecure ? 443 : 80), path: url.pathname + url.search, ...auth },
+  }
+}
+
+/** The subprotocols to offer. @throws TypeError `WS_ERR_INVALID_OPTION` where one is no token or comes twice */
+function offered(protocols: string | readonly string[], options: ClientOptions): readonly string[] {
+  const given = typeof protocols === 'string' ? [protocols] : protocols
+  const list = given.length === 0 && options.protocol !== undefined ? [options.protocol] : given
+  for (const [i, protocol] of list.entries()) {
+    if (typeof protocol !== 'string' || !isToken(protocol) || list.indexOf(protocol) !== i) {
+      throw optionTypeError(
+        'WS_ERR_INVALID_OPTION',
+        `a subprotocol must be a token, and none twice: ${String(protocol)}`,
+      )
+    }
+  }
+  return list
+}
+
+function answer(response: IncomingMessage): { statusCode: number; headers: IncomingMessage['headers'] } {
+  return { statusCode: response.statusCode ?? 0, headers: response.headers }
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of response as AsyncIterable<Buffer>) {
+    parts.push(part)
+    length += part.length
+    if (length >= MAX_BODY_BYTES) break
+  }
+  return Buffer.concat(parts).subarray(0, MAX_BODY_BYTES).toString()
+}

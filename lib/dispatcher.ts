@@ -1,0 +1,60 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { optionTypeError } from './protocol/errors.js'
+import { SERVER_LIMITS } from './protocol/limits.js'
+import { refuse } from './refusal.js'
+import { pathOf } from './upgrade-context.js'
+
+/** Takes an upgrade over. */
+export type Claim = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+const dispatchers: WeakMap<HttpServer, Dispatcher> = new WeakMap()
+
+/** Hands the upgrades of one http server to the WebSocket servers on it, by path; leaves the others to other listeners. */
+class Dispatcher {
+  readonly #http: HttpServer
+  /** Path → who takes it; undefined takes what nobody else does. */
+  readonly #claims: Map<string | undefined, Claim> = new Map()
+
+  constructor(http: HttpServer) {
+    this.#http = http
+  }
+
+  add(path: string | undefined, claim: Claim): void {
+    if (this.#claims.has(path)) {
+      const which = path === undefined ? 'no path' : `the path ${path}`
+      throw optionTypeError(
+        'WS_ERR_PATH_TAKEN',
+        `there is one already with ${which}: give each its own path, or use one server`,
+      )
+    }
+    if (this.#claims.size === 0) this.#http.on('upgrade', this.#dispatch)
+    this.#claims.set(path, claim)
+  }
+
+  delete(path: string | undefined): void {
+    this.#claims.delete(path)
+    if (this.#claims.size === 0) this.#http.off('upgrade', this.#dispatch)
+  }
+
+  #dispatch: Claim = (request, socket, head) => {
+    const claim = this.#claims.get(pathOf(request)) ?? this.#claims.get(undefined)
+    if (claim !== undefined) claim(request, socket, head)
+    else if (this.#http.listenerCount('upgrade') === 1) {
+      // Nobody else is there to answer: a client must not be left hanging.
+      socket.on('error', () => {})
+      refuse(socket, 404, [], undefined, SERVER_LIMITS.closeTimeoutMs)
+    }
+  }
+}
+
+/**
+ * Has `claim` called for the upgrades of `http` to `path`, to any path where it is undefined. Returns what takes that back.
+ * @throws TypeError `WS_ERR_PATH_TAKEN` where the path is claimed already
+ */
+export function claimUpgrades(http: HttpServer, path: string | undefined, claim: Claim): () => void {
+  const dispatcher = dispatchers.get(http) ?? new Dispatcher(http)
+  dispatchers.set(http, dispatcher)
+  dispatcher.add(path, claim)
+  return () => dispatcher.delete(path)
+}

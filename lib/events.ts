@@ -1,0 +1,130 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Message } from './protocol/message-assembler.js'
+import { Duplex, forgetPause } from './streams/stream.js'
+
+/** What a `'message'`, `'ping'` or `'pong'` listener is told beside the data. */
+export interface MessageFlags {
+  /** Whether it came as binary. */
+  readonly binary: boolean
+  /** Whether it was masked on the wire: true on a server, but for hixie-76. */
+  readonly masked: boolean
+}
+
+/** The events of a WebSocket, name → arguments. */
+export interface WebSocketEvents {
+  /** The opening handshake is complete. */
+  open: []
+  /** A message came; listening to it makes the stream flow, as `'data'` does. */
+  message: [data: Message, flags: MessageFlags]
+  /** A message came: string for text, Buffer for binary, or what middleware made of it. */
+  data: [data: Message]
+  ping: [data: Buffer, flags: MessageFlags]
+  pong: [data: Buffer, flags: MessageFlags]
+  /** The connection is over and its last message was taken. Always the last event, once. */
+  close: [code: number, reason: string]
+  error: [error: Error]
+  /** The server's 101, on a client. */
+  upgrade: [response: IncomingMessage]
+  /** The server's answer that is not a 101, on a client: the listener takes it over. */
+  'unexpected-response': [request: ClientRequest, response: IncomingMessage]
+  /** The connection was found dead by keep-alive. */
+  timeout: []
+  /** No more messages will come, and the last one was taken. */
+  end: []
+  /** Everything written was handed to the operating system after `end()`. */
+  finish: []
+  drain: []
+  pause: []
+  resume: []
+  readable: []
+  pipe: [source: NodeJS.ReadableStream]
+  unpipe: [source: NodeJS.ReadableStream]
+}
+
+/** A listener of an event whose arguments are not known here. */
+type AnyListener = (...args: never[]) => void
+type Listener<Event extends keyof WebSocketEvents> = (...args: WebSocketEvents[Event]) => void
+
+/** The one `'data'` listener behind all `'message'` listeners of a connection. */
+function emitMessage(this: EventedDuplex, data: Message): void {
+  this.emit('message', data, { binary: typeof data !== 'string', masked: this.isPeerMasked })
+}
+
+export interface EventedDuplex {
+  once<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  once(event: string | symbol, listener: AnyListener): this
+  emit<Event extends keyof WebSocketEvents>(event: Event, ...args: WebSocketEvents[Event]): boolean
+  emit(event: string | symbol, ...args: unknown[]): boolean
+}
+
+/**
+ * A Duplex on which listening to `'message'` is the same as listening to `'data'`: one queue, one consumer. The first
+ * `'message'` listener makes it flow, and the last one that goes stops it.
+ */
+export abstract class EventedDuplex extends Duplex {
+  #isListening = false
+
+  /** Whether the peer masks its frames. */
+  abstract get isPeerMasked(): boolean
+
+  override on<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  override on(event: string | symbol, listener: AnyListener): this
+  override on(event: string | symbol, listener: AnyListener): this {
+    super.on(event, listener as () => void)
+    return this.#listen(event)
+  }
+
+  override addListener<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  override addListener(event: string | symbol, listener: AnyListener): this
+  override addListener(event: string | symbol, listener: AnyListener): this {
+    return this.on(event, listener)
+  }
+
+  override prependListener<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  override prependListener(event: string | symbol, listener: AnyListener): this
+  override prependListener(event: string | symbol, listener: AnyListener): this {
+    super.prependListener(event, listener as () => void)
+    return this.#listen(event)
+  }
+
+  override off<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  override off(event: string | symbol, listener: AnyListener): this
+  override off(event: string | symbol, listener: AnyListener): this {
+    return this.removeListener(event, listener)
+  }
+
+  override removeListener<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
+  override removeListener(event: string | symbol, listener: AnyListener): this
+  override removeListener(event: string | symbol, listener: AnyListener): this {
+    super.removeListener(event, listener as () => void)
+    return this.#unlisten()
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    // Without an argument EventEmitter asks whether there is one, not what it is.
+    if (event === undefined) super.removeAllListeners()
+    else super.removeAllListeners(event)
+    // With the others went the listener behind them.
+    if (event === undefined || event === 'data') this.#isListening = false
+    if (event === 'data') this.#listen('message')
+    return this.#unlisten()
+  }
+
+  #listen(event: string | symbol): this {
+    if (event !== 'message' || this.#isListening || this.listenerCount('message') === 0) return this
+    this.#isListening = true
+    return this.on('data', emitMessage)
+  }
+
+  #unlisten(): this {
+    if (!this.#isListening || this.listenerCount('message') > 0) return this
+    this.#isListening = false
+    super.removeListener('data', emitMessage)
+    // A stream that lost its last 'data' listener would go on flowing, to nobody.
+    if (this.listenerCount('data') === 0 && this.readableFlowing === true) {
+      this.pause()
+      forgetPause(this)
+    }
+    return this
+  }
+}

@@ -1,0 +1,55 @@
+import { connect } from './client.js'
+import { createServer, Server } from './server.js'
+import { WebSocket } from './websocket.js'
+
+WebSocket.Server = Server
+WebSocket.WebSocketServer = Server
+WebSocket.createServer = createServer
+WebSocket.connect = connect
+WebSocket.WebSocket = WebSocket
+WebSocket.Client = WebSocket
+
+export { type ConnectOptions, connect } from './client.js'
+export { Chain, type Middleware, type Next } from './compose.js'
+export type { ProtocolVersion } from './connection.js'
+export { MessageContext } from './context.js'
+export type { ClientOptions } from './dial.js'
+export { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, type WebSocketEventMap } from './event-target.js'
+export type { MessageFlags, WebSocketEvents } from './events.js'
+export type { ConnectionOptions, ConnectionSettings } from './options.js'
+export type { Sendable, SendCallback, SendOptions, SendPart, StreamCallback } from './outgoing.js'
+export { CloseCode } from './protocol/close-code.js'
+export {
+  ConnectionClosedError,
+  type ErrorCode,
+  HandshakeError,
+  LocalProtocolError,
+  RemoteProtocolError,
+  WebSocketError,
+} from './protocol/errors.js'
+export { Frame } from './protocol/frame.js'
+export { CLIENT_LIMITS, type Limits, SERVER_LIMITS } from './protocol/limits.js'
+export type { Message } from './protocol/message-assembler.js'
+export { Opcode } from './protocol/opcode.js'
+export {
+  type CloseOptions,
+  createServer,
+  type MiddlewareObject,
+  Server,
+  Server as WebSocketServer,
+  type ServerEvents,
+  type ServerOptions,
+} from './server.js'
+export { FrameDecoder, type FrameDecoderOptions, type Role } from './streams/frame-decoder.js'
+export { FrameEncoder } from './streams/frame-encoder.js'
+export { MessageDecoder, type MessageDecoderOptions } from './streams/message-decoder.js'
+export { MessageEncoder, type MessageEncoderOptions } from './streams/message-encoder.js'
+export { type RefusalBody, UpgradeContext } from './upgrade-context.js'
+export type { ClientInfo, VerifyCallback, VerifyClient } from './verify-client.js'
+export {
+  type Address,
+  WebSocket,
+  WebSocket as Client,
+  WebSocket as default,
+  WebSocket as 'module.exports',
+} from './websocket.js'

@@ -1,0 +1,100 @@
+import { optionRangeError, optionTypeError } from './protocol/errors.js'
+import { type Limits, SERVER_LIMITS } from './protocol/limits.js'
+
+/** The options that a server and a client share: what protects a connection. docs/limits.md has the table. */
+export interface ConnectionOptions {
+  /** Milliseconds for the whole opening handshake, middleware included; then 503, or `WS_ERR_HANDSHAKE_TIMEOUT`. Default 10,000. */
+  readonly handshakeTimeoutMs?: number
+  /** Milliseconds from our Close frame to the end of the connection; then it is cut. Default 10,000. */
+  readonly closeTimeoutMs?: number
+  /** Milliseconds of silence, then the peer gets a ping; 0 turns keep-alive off. Default 20,000. */
+  readonly keepAliveIntervalMs?: number
+  /** Milliseconds of silence after that ping, then the connection is dead. Default 20,000. */
+  readonly keepAliveTimeoutMs?: number
+  /** Bytes of one message, on the wire and inflated; above it the connection is closed with 1009. Default 1 MiB on a server, 16 MiB on a client. */
+  readonly maxMessageBytes?: number
+  /** Bytes waiting to be sent from which on `write` and `send` return false. Default 64 KiB. */
+  readonly writableHighWaterMark?: number
+  /** Bytes waiting to be sent above which the next send terminates the connection. Default: 4 MiB, or 4 × `maxMessageBytes` if that is more. */
+  readonly maxBufferedBytes?: number
+  /** Milliseconds that a connection may last, less up to a tenth at random; then it is closed with 1012. Default: for ever. */
+  readonly maxLifetimeMs?: number
+  /** How many message handlers of one connection may run at a time. Default 1: in order. */
+  readonly messageConcurrency?: number
+  /** Accepts frames whose length is not in the fewest bytes, against RFC 6455 section 5.2. Default false. */
+  readonly allowNonMinimalLength?: boolean
+}
+
+/** The options of a connection with every default in its place. */
+export type ConnectionSettings = Required<ConnectionOptions>
+
+const MIB = 1_048_576
+/** What a timer of Node can wait. */
+const MAX_TIMEOUT_MS = 2_147_483_647
+
+/** The smallest and the largest value of each, and whether `Infinity`, "no limit", is one of them. */
+const RANGES: Record<
+  Exclude<keyof ConnectionSettings, 'allowNonMinimalLength'>,
+  [least: number, most: number, infinite: boolean]
+> = {
+  handshakeTimeoutMs: [1, MAX_TIMEOUT_MS, true],
+  closeTimeoutMs: [1, MAX_TIMEOUT_MS, false],
+  keepAliveIntervalMs: [0, MAX_TIMEOUT_MS, false],
+  keepAliveTimeoutMs: [1, MAX_TIMEOUT_MS, false],
+  maxMessageBytes: [1, 2 ** 32, true],
+  writableHighWaterMark: [1, 2 ** 32, false],
+  maxBufferedBytes: [1, Number.MAX_SAFE_INTEGER, true],
+  maxLifetimeMs: [1, MAX_TIMEOUT_MS, true],
+  messageConcurrency: [1, 2 ** 32, true],
+}
+
+/**
+ * The number that an option is, or its default.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`, RangeError `WS_ERR_OPTION_OUT_OF_RANGE`
+ */
+export function numberOption(
+  name: string,
+  value: unknown,
+  fallback: number,
+  [least, most, infinite]: readonly [least: number, most: number, infinite: boolean],
+): number {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number') {
+    throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a number, not ${typeof value}`)
+  }
+  if (value === Number.POSITIVE_INFINITY && infinite) return value
+  if (!Number.isInteger(value) || value < least || value > most) {
+    const unlimited = infinite ? ', or Infinity for no limit' : ''
+    throw optionRangeError(`${name} must be a whole number from ${least} to ${most}${unlimited}, not ${value}`)
+  }
+  return value
+}
+
+/**
+ * The boolean that an option is, or its default.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`
+ */
+export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be true or false, not ${typeof value}`)
+}
+
+/** The options of a connection, checked and merged with the defaults of a server or of a client. */
+export function connectionSettings(options: ConnectionOptions, defaults: Limits = SERVER_LIMITS): ConnectionSettings {
+  const number = (name: keyof typeof RANGES, fallback: number = defaults[name]): number =>
+    numberOption(name, options[name], fallback, RANGES[name])
+  const maxMessageBytes = number('maxMessageBytes')
+  return Object.freeze({
+    handshakeTimeoutMs: number('handshakeTimeoutMs'),
+    closeTimeoutMs: number('closeTimeoutMs'),
+    keepAliveIntervalMs: number('keepAliveIntervalMs'),
+    keepAliveTimeoutMs: number('keepAliveTimeoutMs'),
+    maxMessageBytes,
+    writableHighWaterMark: number('writableHighWaterMark'),
+    maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
+    maxLifetimeMs: number('maxLifetimeMs'),
+    messageConcurrency: number('messageConcurrency'),
+    allowNonMinimalLength: booleanOption('allowNonMinimalLength', options.allowNonMinimalLength, false),
+  })
+}

@@ -1,0 +1,350 @@
+import { EventEmitter } from 'node:events'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Chain, type Middleware } from './compose.js'
+import type { MessageContext } from './context.js'
+import { claimUpgrades } from './dispatcher.js'
+import { type ConnectionOptions, type ConnectionSettings, connectionSettings, numberOption } from './options.js'
+import { CloseCode } from './protocol/close-code.js'
+import { encodeClosePayload } from './protocol/close-payload.js'
+import { optionTypeError } from './protocol/errors.js'
+import { formatResponse } from './protocol/handshake.js'
+import { MAX_HEADERS, SERVER_LIMITS } from './protocol/limits.js'
+import { Upgrade, type UpgradeCallback } from './upgrade.js'
+import type { UpgradeContext } from './upgrade-context.js'
+import { type VerifyClient, verifyClient } from './verify-client.js'
+import type { WebSocket } from './websocket.js'
+
+/** Options of a server. One of `port`, `server` and `noServer` is needed. */
+export interface ServerOptions extends ConnectionOptions {
+  /** What `http.Server.listen` takes as its host. */
+  readonly host?: string
+  /** Listens on a port of its own; 0 is any that is free. */
+  readonly port?: number
+  /** The queue of connections that are not accepted yet. */
+  readonly backlog?: number
+  /** Takes the upgrades of this http or https server. It is left open by `close`. */
+  readonly server?: HttpServer
+  /** Takes no upgrades but those of `handleUpgrade`. */
+  readonly noServer?: boolean
+  /** Takes only the upgrades to this path. */
+  readonly path?: string
+  /** Decides who is let in: the first middleware of the upgrade chain. */
+  readonly verifyClient?: VerifyClient
+  /** Chooses one of the subprotocols offered, or none (false). Default: the first. */
+  readonly handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false | undefined
+  /** Answers 401 to clients of hixie-76. Default false. */
+  readonly disableHixie?: boolean
+  /** Keeps the open connections in `clients`. Default true. */
+  readonly clientTracking?: boolean
+  /** Connections at a time; above it an upgrade gets 503. Default: any number. */
+  readonly maxConnections?: number
+  /** Upgrades at a time that have not been answered; above it one gets 503. Default 1,000. */
+  readonly maxPendingUpgrades?: number
+}
+
+/** Middleware of both chains under one name. */
+export interface MiddlewareObject<State = unknown> {
+  readonly upgrade?: Middleware<UpgradeContext<State>>
+  readonly message?: Middleware<MessageContext<State>>
+}
+
+/** How long `close` waits, and what makes it wait no longer. */
+export interface CloseOptions {
+  /** Milliseconds until what has not closed is terminated. Default `closeTimeoutMs`. */
+  readonly timeoutMs?: number
+  /** Terminates what has not closed when it is aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** The events of a server, name → arguments; beside them `'connection' + url`. */
+export interface ServerEvents<State = unknown> {
+  connection: [websocket: WebSocket<State>, request: IncomingMessage]
+  /** Before a 101 is sent: its header lines, which may be changed. */
+  headers: [headers: string[], request: IncomingMessage]
+  listening: []
+  error: [error: Error]
+  close: []
+}
+
+/** When a connection of a server of our own was made, for its handshake's deadline. */
+const connectedAt: WeakMap<Duplex, number> = new WeakMap()
+
+/**
+ * Accepts WebSockets: upgrade middleware decides who is let in, before the 101; message middleware sees each message.
+ * `State` is what upgrade middleware leaves in `ctx.state`: it becomes `websocket.state`.
+ */
+export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
+  readonly options: ServerOptions
+  /** The path whose upgrades it takes; undefined for all. */
+  readonly path: string | undefined
+  /** The open connections, unless `clientTracking` is false. */
+  readonly clients: Set<WebSocket<State>> = new Set()
+  /** The options with every default in its place. */
+  readonly settings: ConnectionSettings
+  /** The upgrade middleware, in its order. */
+  readonly chain: Chain<UpgradeContext<State>> = new Chain()
+  /** The message middleware of all connections. */
+  readonly messages: Chain<MessageContext<State>> = new Chain()
+
+  /** All open connections: `close` has to reach those that nobody tracks. */
+  readonly #open: Set<WebSocket<State>>
+  readonly #http: HttpServer | null
+  readonly #isOwnHttp: boolean
+  #unclaim: (() => void) | null = null
+  #pendingUpgrades = 0
+  readonly #maxConnections: number
+  readonly #maxPendingUpgrades: number
+  #closing: Promise<void> | null = null
+  readonly #handled: WeakSet<Duplex> = new WeakSet()
+
+  /**
+   * @param callback called when a server of its own is listening
+   * @throws TypeError `WS_ERR_INVALID_OPTION`, RangeError `WS_ERR_OPTION_OUT_OF_RANGE`
+   */
+  constructor(options: ServerOptions = {}, callback?: () => void) {
+    super()
+    const ways = [options.port !== undefined, options.server !== undefined, options.noServer === true]
+    if (ways.filter(Boolean).length !== 1) {
+      throw optionTypeError('WS_ERR_INVALID_OPTION', 'one of port, server and noServer must be given, and only one')
+    }
+    this.options = options
+    this.path = options.path
+    this.settings = connectionSettings(options)
+    this.#maxConnections = numberOption('maxConnections', options.maxConnections, SERVER_LIMITS.maxConnections, [
+      1,
+      2 ** 32,
+      true,
+    ])
+    this.#maxPendingUpgrades = numberOption(
+      'maxPendingUpgrades',
+      options.maxPendingUpgrades,
+      SERVER_LIMITS.maxPendingUpgrades,
+      [1, 2 ** 32, true],
+    )
+    this.#open = options.clientTracking === false ? new Set() : this.clients
+    if (options.verifyClient) this.use(verifyClient(options.verifyClient))
+    if (options.handleProtocols) this.use(chooseProtocol(options.handleProtocols))
+
+    this.#isOwnHttp = options.port !== undefined
+    this.#http = options.server ?? (this.#isOwnHttp ? this.#createHttp() : null)
+    if (this.#http === null) return
+    this.#unclaim = claimUpgrades(this.#http, this.path, this.#claim)
+    this.#http.on('listening', this.#onListening).on('error', this.#onError)
+    if (callback !== undefined) this.once('listening', callback)
+    if (this.#isOwnHttp) this.#http.listen({ port: options.port, host: options.host, backlog: options.backlog })
+  }
+
+  /** The chain that every message passes; the connections ask for it. */
+  get messageChain(): Chain<MessageContext> {
+    return this.messages as unknown as Chain<MessageContext>
+  }
+
+  /** Adds upgrade middleware; or with an object, middleware of both chains. */
+  use(middleware: Middleware<UpgradeContext<State>> | MiddlewareObject<State>): this {
+    if (typeof middleware === 'function') {
+      this.chain.use(middleware)
+      return this
+    }
+    const { upgrade, message } = Object(middleware) as MiddlewareObject<State>
+    if (upgrade === undefined && message === undefined) {
+      throw optionTypeError(
+        'WS_ERR_INVALID_OPTION',
+        'a middleware must be a function, or an object with upgrade or message',
+      )
+    }
+    if (upgrade !== undefined) this.chain.use(upgrade)
+    if (message !== undefined) this.messages.use(message)
+    return this
+  }
+
+  /** Where it listens; null before it does, and with `noServer`. */
+  address(): AddressInfo | string | null {
+    return this.#http?.address() ?? null
+  }
+
+  /**
+   * Answers an upgrade: 101, or a status that says why not.
+   *
+   * @param callback gets the open connection; without it `'connection'` is emitted
+   * @throws TypeError `WS_ERR_UPGRADE_TWICE` for a socket that was given before
+   */
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    upgradeHead: Buffer,
+    callback: UpgradeCallback<State> = this.#emitConnection,
+  ): void {
+    if (this.#handled.has(socket)) throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
+    this.#handled.add(socket)
+    let isCounted = true
+    this.#pendingUpgrades++
+    const onEnd = (): void => {
+      if (isCounted) this.#pendingUpgrades--
+      isCounted = false
+    }
+    const onOpen: UpgradeCallback<State> = (websocket, asked) => {
+      this.#track(websocket)
+      callback(websocket, asked)
+    }
+    const upgrade = new Upgrade(this, request, socket, upgradeHead, onOpen, onEnd)
+    const isFull = this.#pendingUpgrades > this.#maxPendingUpgrades || this.#open.size >= this.#maxConnections
+    if (this.#closing !== null || isFull) upgrade.refuse(503)
+    else upgrade.run(this.settings.handshakeTimeoutMs - sinceConnect(socket))
+  }
+
+  /**
+   * Stops accepting, closes every connection, and ends when all are gone. A `server` that it was given stays open.
+   *
+   * @param code for the Close frames; default 1001
+   * @param data the reason, at most 123 bytes of UTF-8
+   * @returns settled when the last connection is gone, at the latest after `closeTimeoutMs`
+   */
+  close(callback?: (error?: Error) => void): Promise<void>
+  close(code?: number, data?: string, options?: CloseOptions | ((error?: Error) => void)): Promise<void>
+  close(
+    code: number | ((error?: Error) => void) = CloseCode.goingAway,
+    data = '',
+    options: CloseOptions | ((error?: Error) => void) = {},
+  ): Promise<void> {
+    const callback = typeof code === 'function' ? code : typeof options === 'function' ? options : undefined
+    const closeCode = typeof code === 'function' ? CloseCode.goingAway : code
+    encodeClosePayload(closeCode, data)
+    this.#closing ??= this.#close(closeCode, data, typeof options === 'function' ? {} : options)
+    if (callback !== undefined) void this.#closing.then(() => callback())
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Emits `'error'` where somebody listens: a fault of one connection must not end the process. */
+  report(error: unknown): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error instanceof Error ? error : new Error(String(error)))
+  }
+
+  /** The head of a 101; the listeners of `'headers'` have their say. */
+  formatAnswer(lines: readonly (readonly [string, string])[], request: IncomingMessage): string {
+    if (this.listenerCount('headers') === 0) return formatResponse(101, lines)
+    const headers = lines.map(([name, value]) => `${name}: ${value}`)
+    this.emit('headers', headers, request)
+    return formatResponse(
+      101,
+      headers.map(line => {
+        const colon = line.indexOf(':')
+        return [line.slice(0, colon), line.slice(colon + 1).trim()]
+      }),
+    )
+  }
+
+  async #close(code: number, data: string, { timeoutMs, signal }: CloseOptions): Promise<void> {
+    this.#unclaim?.()
+    this.#http?.off('listening', this.#onListening)
+    const gone: Promise<void>[] = [...this.#open].map(websocket => this.#closeOne(websocket, code, data))
+    if (this.#isOwnHttp && this.#http !== null) {
+      const http = this.#http
+      if (http.listening) gone.push(new Promise(resolve => http.close(() => resolve())))
+      http.closeIdleConnections()
+    }
+    const terminate = (): void => {
+      for (const websocket of this.#open) websocket.terminate()
+      if (this.#isOwnHttp) this.#http?.closeAllConnections()
+    }
+    const timer = setTimeout(terminate, timeoutMs ?? this.settings.closeTimeoutMs)
+    signal?.addEventListener('abort', terminate, { once: true })
+    if (signal?.aborted) terminate()
+    await Promise.all(gone)
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', terminate)
+    this.#http?.off('error', this.#onError)
+    this.emit('close')
+  }
+
+  #closeOne(websocket: WebSocket<State>, code: number, data: string): Promise<void> {
+    return new Promise(resolve => {
+      websocket.whenGone(resolve)
+      websocket.close(code, data)
+    })
+  }
+
+  #track(websocket: WebSocket<State>): void {
+    this.#open.add(websocket)
+    websocket.whenGone(() => this.#open.delete(websocket))
+  }
+
+  #createHttp(): HttpServer {
+    const { handshakeTimeoutMs } = this.settings
+    const timeoutMs = handshakeTimeoutMs === Number.POSITIVE_INFINITY ? 0 : handshakeTimeoutMs
+    const http = createHttpServer({
+      maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, Math.max(10, timeoutMs / 4)),
+    })
+    http.maxHeadersCount = MAX_HEADERS
+    http.on('connection', socket => connectedAt.set(socket, performance.now()))
+    http.on('request', answerPlainRequest)
+    return http
+  }
+
+  #claim = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    this.handleUpgrade(request, socket, head)
+  }
+
+  #emitConnection: UpgradeCallback<State> = (websocket, request) => {
+    this.emit('connection', websocket, request)
+    // The seed has an event for each address; its name is whatever the client asked for.
+    if (request.url !== undefined) (this as EventEmitter).emit(`connection${request.url}`, websocket, request)
+  }
+
+  #onListening = (): void => {
+    this.emit('listening')
+  }
+
+  #onError = (error: Error): void => {
+    this.emit('error', error)
+  }
+}
+
+/** Milliseconds since the connection was made; 0 where the server is not our own. */
+function sinceConnect(socket: Duplex): number {
+  const at = connectedAt.get(socket)
+  return at === undefined ? 0 : performance.now() - at
+}
+
+function answerPlainRequest(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(426, {
+    Upgrade: 'websocket',
+    Connection: 'Upgrade, close',
+    'Sec-WebSocket-Version': '13, 8',
+    'Content-Type': 'text/plain; charset=utf-8',
+  })
+  response.end('this is a WebSocket server\n')
+}
+
+/** `handleProtocols` as middleware: it has its say before the rest. */
+function chooseProtocol<State>(
+  choose: NonNullable<ServerOptions['handleProtocols']>,
+): Middleware<UpgradeContext<State>> {
+  return function handleProtocols(ctx, next) {
+    if (ctx.protocols.length > 0) ctx.protocol = choose(new Set(ctx.protocols), ctx.request) || ''
+    return next()
+  }
+}
+
+/** Makes a Server; `onConnection` listens to `'connection'`. */
+export function createServer<State = unknown>(
+  options: ServerOptions,
+  onConnection?: (websocket: WebSocket<State>, request: IncomingMessage) => void,
+): Server<State> {
+  const server = new Server<State>(options)
+  if (onConnection !== undefined) server.on('connection', onConnection)
+  return server
+}

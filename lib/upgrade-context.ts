@@ -1,0 +1,143 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { ProtocolVersion } from './connection.js'
+import { HandshakeError, optionTypeError } from './protocol/errors.js'
+import { type Headers, headerValue } from './protocol/handshake.js'
+import type { Server } from './server.js'
+import type { WebSocket } from './websocket.js'
+
+/** What a refusal may carry: text, bytes, an object that is sent as JSON, or a stream. */
+export type RefusalBody = string | Buffer | object | NodeJS.ReadableStream
+
+/** What the checks of the handshake found out, before any middleware runs. */
+export interface Asked {
+  readonly version: ProtocolVersion
+  readonly origin: string | undefined
+  readonly protocols: readonly string[]
+}
+
+/** What upgrade middleware works on: a request to open a connection that has not been answered. */
+export class UpgradeContext<State = unknown> {
+  readonly request: IncomingMessage
+  /** The connection below; it belongs to sluice until the request is answered. */
+  readonly socket: Duplex
+  readonly server: Server<State>
+  /** 13, 8 or `'hixie-76'`. */
+  readonly version: ProtocolVersion
+  /** The Origin header, Sec-WebSocket-Origin in version 8; undefined where there is none, as outside of browsers. */
+  readonly origin: string | undefined
+  /** The subprotocols offered, in the client's order of preference. */
+  readonly protocols: readonly string[]
+  /** Aborted when the client goes away, or the deadline passes. */
+  readonly signal: AbortSignal
+  /** What middleware found out; becomes `socket.state`. */
+  state: State = {} as State
+  /** What a router took out of the path. */
+  params: Record<string, string> = {}
+  /** Whether the client came over TLS. */
+  secure: boolean
+  /** The address of the client. */
+  ip: string
+  /** The HTTP status of a refusal. Default 403. */
+  status: number | undefined = undefined
+  /** The body of a refusal. */
+  body: RefusalBody | undefined = undefined
+  /** The open connection, after `await next()`. */
+  websocket: WebSocket<State> | undefined = undefined
+  /** The headers to be sent, of the 101 or of the refusal: lower-case name → name and value. */
+  readonly answerHeaders: Map<string, readonly [name: string, value: string | readonly string[]]> = new Map()
+
+  #protocol: string
+  #url: URL | undefined
+
+  constructor(server: Server<State>, request: IncomingMessage, socket: Duplex, asked: Asked, signal: AbortSignal) {
+    this.server = server
+    this.request = request
+    this.socket = socket
+    this.version = asked.version
+    this.origin = asked.origin
+    this.protocols = asked.protocols
+    this.signal = signal
+    this.secure = (socket as Partial<TLSSocket>).encrypted === true
+    this.ip = (socket as Partial<TLSSocket>).remoteAddress ?? ''
+    this.#protocol = asked.protocols[0] ?? ''
+  }
+
+  get headers(): Headers {
+    return this.request.headers
+  }
+
+  /** The address that was asked for. Its host is the Host header's: what stands in the request line chooses nothing. */
+  get url(): URL {
+    if (this.#url === undefined) {
+      const { host = 'localhost' } = this.request.headers
+      const address = pathAndQuery(this.request)
+      const scheme = this.secure ? 'wss' : 'ws'
+      this.#url = URL.canParse(`${scheme}://${host}${address}`)
+        ? new URL(`${scheme}://${host}${address}`)
+        : new URL(`${scheme}://localhost${URL.canParse(`ws://localhost${address}`) ? address : '/'}`)
+    }
+    return this.#url
+  }
+
+  /** The path that was asked for, as it was sent, without the query. */
+  get path(): string {
+    return pathOf(this.request)
+  }
+
+  get query(): URLSearchParams {
+    return this.url.searchParams
+  }
+
+  /** The subprotocol chosen, empty for none; at first the first one that is offered. */
+  get protocol(): string {
+    return this.#protocol
+  }
+  /** @throws TypeError `WS_ERR_INVALID_OPTION` for one that was not offered (RFC 6455 section 4.2.2) */
+  set protocol(protocol: string) {
+    if (protocol !== '' && !this.protocols.includes(protocol)) {
+      throw optionTypeError('WS_ERR_INVALID_OPTION', `the subprotocol ${JSON.stringify(protocol)} was not offered`)
+    }
+    this.#protocol = protocol
+  }
+
+  /** The value of a header of the request, empty where there is none. */
+  get(name: string): string {
+    return headerValue(this.request.headers, name.toLowerCase()) ?? ''
+  }
+
+  /** Sets a header of the answer, of the 101 or of the refusal; a list becomes as many header lines. */
+  set(name: string, value: string | readonly string[]): void {
+    this.answerHeaders.set(name.toLowerCase(), [name, value])
+  }
+
+  /**
+   * Refuses: throws a HandshakeError that becomes the answer.
+   * @param message shown to the client where `status` is below 500, unless `props.expose` says otherwise
+   */
+  throw(
+    status = 500,
+    message?: string,
+    props: { readonly expose?: boolean; readonly headers?: Record<string, string> } = {},
+  ): never {
+    throw Object.assign(
+      new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', message, { ...props, statusCode: status }),
+      // What goes to the client is what the caller wrote, and nothing around it.
+      message === undefined ? {} : { message },
+    )
+  }
+}
+
+/** What stands in the request line, where it is in origin form (RFC 9112 section 3.2.1); empty for any other. */
+function pathAndQuery(request: IncomingMessage): string {
+  const { url = '' } = request
+  return url.startsWith('/') ? url : ''
+}
+
+/** The path that was asked for, as it was sent, without the query. */
+export function pathOf(request: IncomingMessage): string {
+  const address = pathAndQuery(request)
+  const end = address.search(/[?#]/)
+  return end < 0 ? address : address.slice(0, end)
+}

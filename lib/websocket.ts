@@ -1,0 +1,456 @@
+import type { IncomingMessage } from 'node:http'
+import type { connect } from './client.js'
+import type { Chain } from './compose.js'
+import { Connection, type Handshake, type ProtocolVersion } from './connection.js'
+import type { MessageContext } from './context.js'
+import { type ClientOptions, type Dialing, dial } from './dial.js'
+import { EventTargetDuplex } from './event-target.js'
+import { sendParts, sendStream } from './fragments.js'
+import { type ConnectionSettings, connectionSettings } from './options.js'
+import {
+  isStream,
+  Outgoing,
+  type Sendable,
+  type SendCallback,
+  type SendOptions,
+  type StreamCallback,
+  toPayload,
+} from './outgoing.js'
+import { encodeClosePayload } from './protocol/close-payload.js'
+import { ReadyState, readyStateOf } from './protocol/connection-state.js'
+import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
+import { CLIENT_LIMITS } from './protocol/limits.js'
+import { Opcode } from './protocol/opcode.js'
+import type { createServer, Server } from './server.js'
+import type { Pipeline } from './streams/pipeline.js'
+import { type Duplex, setNeedDrain, takeNeedDrain } from './streams/stream.js'
+
+/** The address of a server; or `[request, socket, head]`, a connection whose handshake is already answered, for the server's end of it. */
+export type Address = string | URL | readonly [request: IncomingMessage, socket: Duplex, head?: Buffer]
+
+/** What a server gives the WebSocket that it opens. */
+export interface Opening<State> {
+  readonly server: Server<State> | null
+  readonly state: State
+  readonly request: IncomingMessage | undefined
+  readonly socket: Duplex
+  readonly handshake: Handshake
+  readonly settings: ConnectionSettings
+  readonly messages: Chain<MessageContext> | null
+}
+
+const NO_DATA = Buffer.alloc(0)
+
+/** Opens a WebSocket for a server. */
+export let open: <State>(opening: Opening<State>) => WebSocket<State>
+
+/**
+ * A WebSocket connection that is a Duplex: its readable side yields messages, a string for text and a Buffer for binary;
+ * what is written to it is sent in the same way. Nothing is read from the peer unless somebody takes it.
+ */
+export class WebSocket<State = unknown> extends EventTargetDuplex {
+  static readonly CONNECTING: 0 = ReadyState.CONNECTING
+  static readonly OPEN: 1 = ReadyState.OPEN
+  static readonly CLOSING: 2 = ReadyState.CLOSING
+  static readonly CLOSED: 3 = ReadyState.CLOSED
+  // What `require('sluice')` gives beside the class itself; lib/index.ts puts it there.
+  declare static Server: typeof Server
+  declare static WebSocketServer: typeof Server
+  declare static createServer: typeof createServer
+  declare static connect: typeof connect
+  declare static WebSocket: typeof WebSocket
+  declare static Client: typeof WebSocket
+
+  static {
+    open = <State>(opening: Opening<State>) => {
+      const websocket = new WebSocket<State>(null, undefined, opening.settings)
+      websocket.upgradeReq = opening.request
+      websocket.server = opening.server
+      websocket.state = opening.state
+      websocket.#attach(opening.socket, opening.handshake, opening.messages)
+      return websocket
+    }
+  }
+
+  /** The address as it was given; on a server the path that was asked for. */
+  url: string
+  /** The request that opened the connection, on a server. */
+  upgradeReq: IncomingMessage | undefined = undefined
+  /** The server that the connection belongs to, null on a client. */
+  server: Server<State> | null = null
+  /** What upgrade middleware left in `ctx.state`. */
+  state: State = {} as State
+
+  #connection: Connection | null = null
+  #dialing: Dialing | null = null
+  /** A write that came before the connection was open. */
+  #held: (() => void) | null = null
+  readonly #settings: ConnectionSettings
+
+  /**
+   * Connects to `address`, or takes over `[request, socket, head]`, over any Duplex, as the server's end.
+   *
+   * @param address `ws:`, `wss:`, `http:`, `https:` or `ws+unix:/socket/path:/request/path`
+   * @param protocols the subprotocols to offer, in order of preference
+   * @throws TypeError `WS_ERR_INVALID_URL` for an address, `WS_ERR_INVALID_OPTION` for an option that is not valid
+   */
+  constructor(
+    address: Address | null,
+    protocols?: string | readonly string[] | ClientOptions,
+    options?: ClientOptions,
+  ) {
+    const isList = typeof protocols === 'string' || Array.isArray(protocols)
+    const given = (isList ? options : ((protocols as ClientOptions | undefined) ?? options)) ?? {}
+    const settings = Object.isFrozen(given) ? (given as ConnectionSettings) : connectionSettings(given, CLIENT_LIMITS)
+    super({
+      objectMode: true,
+      readableHighWaterMark: 1,
+      writableHighWaterMark: settings.writableHighWaterMark,
+      allowHalfOpen: false,
+      emitClose: false,
+    })
+    this.#settings = settings
+    this.url = ''
+    if (address === null) return
+    if (typeof address === 'string' || address instanceof URL) {
+      this.url = String(address)
+      this.#dialing = dial(
+        this as unknown as WebSocket,
+        isList ? (protocols as string | readonly string[]) : [],
+        given,
+        settings,
+        (socket, handshake) => {
+          this.#dialing = null
+          this.#attach(socket, handshake, null)
+        },
+      )
+    } else {
+      const [request, socket, head = NO_DATA] = address as Exclude<Address, string | URL>
+      this.url = request.url ?? ''
+      this.upgradeReq = request
+      this.#attach(socket, takenOver(request, given, head), null)
+    }
+  }
+
+  get CONNECTING(): 0 {
+    return ReadyState.CONNECTING
+  }
+  get OPEN(): 1 {
+    return ReadyState.OPEN
+  }
+  get CLOSING(): 2 {
+    return ReadyState.CLOSING
+  }
+  get CLOSED(): 3 {
+    return ReadyState.CLOSED
+  }
+
+  get readyState(): ReadyState {
+    if (this.#connection !== null) return readyStateOf(this.#connection.state)
+    return this.destroyed ? ReadyState.CLOSED : ReadyState.CONNECTING
+  }
+
+  /** 13, 8 or `'hixie-76'`; on a client that is connecting, the version it asks for. */
+  get protocolVersion(): ProtocolVersion {
+    return this.#connection?.handshake.version ?? this.#dialing?.version ?? 13
+  }
+
+  /** The subprotocol chosen, empty for none. */
+  get protocol(): string {
+    return this.#connection?.handshake.protocol ?? ''
+  }
+
+  /** The extensions agreed on, as they stand in the header; empty for none. */
+  get extensions(): string {
+    return this.#connection?.handshake.extensions ?? ''
+  }
+
+  /** What the protocol version can do: hixie-76 has no binary messages. */
+  get supports(): { readonly binary: boolean } {
+    return { binary: this.protocolVersion !== 'hixie-76' }
+  }
+
+  /** Bytes that came, frames and all. */
+  get bytesReceived(): number {
+    return this.#connection?.bytesReceived ?? 0
+  }
+
+  /** Bytes that were sent and that the operating system has not taken. */
+  get bufferedAmount(): number {
+    return this.#connection?.pipeline.writer.bufferedBytes ?? 0
+  }
+
+  /** Milliseconds of the last round trip of a ping, NaN before there was one. */
+  get latency(): number {
+    return this.#connection?.latency ?? Number.NaN
+  }
+
+  /** The stages of the connection; null while it is not open. */
+  get pipeline(): Pipeline | null {
+    return this.#connection?.pipeline ?? null
+  }
+
+  /** The message middleware of this connection: runs behind that of its server. */
+  get messages(): Chain<MessageContext<State>> {
+    if (this.#connection === null) throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+    return this.#connection.messages as unknown as Chain<MessageContext<State>>
+  }
+
+  override get isPeerMasked(): boolean {
+    return this.#connection !== null && !this.#connection.isMasked && !this.#connection.isHixie76
+  }
+
+  /**
+   * Sends a message. Returns what `write` returns: false where more should wait for `'drain'`.
+   *
+   * @param callback gets the error where there is one; without it an error is thrown
+   * @throws LocalProtocolError `WS_ERR_NOT_OPEN`, TypeError `WS_ERR_INVALID_DATA_SENT`
+   */
+  send(data: Sendable, callback?: SendCallback): boolean
+  send(data: Sendable, options?: SendOptions, callback?: SendCallback): boolean
+  send(data: Sendable, options?: SendOptions | SendCallback, callback?: SendCallback): boolean {
+    const told = typeof options === 'function' ? options : callback
+    const how = typeof options === 'function' ? NO_OPTIONS : (options ?? NO_OPTIONS)
+    try {
+      const connection = this.#openConnection()
+      if (data instanceof Blob || isStream(data)) return this.#queue(new Outgoing(data, how, told))
+      const payload = toPayload(data)
+      if (!this.#isIdle) return this.#queue(new Outgoing(snapshot(payload), how, told))
+      connection.send(payload, how, told)
+      return this.#hasRoom(connection)
+    } catch (error) {
+      if (told === undefined) throw error
+      process.nextTick(told, error)
+      return false
+    }
+  }
+
+  /**
+   * Sends a message in parts: `callback(error, send)` is called on successive ticks until `send(data, true)`. Messages sent
+   * meanwhile wait their turn; `ping`, `pong` and `close` do not.
+   */
+  stream(callback: StreamCallback): void
+  stream(options: SendOptions, callback: StreamCallback): void
+  stream(options: SendOptions | StreamCallback, callback?: StreamCallback): void {
+    const ask = typeof options === 'function' ? options : callback
+    const how = typeof options === 'function' ? NO_OPTIONS : options
+    if (typeof ask !== 'function') throw optionTypeError('WS_ERR_INVALID_OPTION', 'stream() needs a callback')
+    try {
+      this.#openConnection()
+      this.#queue(new Outgoing(ask, how, undefined))
+    } catch (error) {
+      ask(error as Error, () => {
+        throw error
+      })
+    }
+  }
+
+  override write(chunk: Sendable, callback?: SendCallback): boolean
+  override write(chunk: Sendable, encoding?: BufferEncoding, callback?: SendCallback): boolean
+  override write(chunk: Sendable, encoding?: BufferEncoding | SendCallback, callback?: SendCallback): boolean {
+    const told = typeof encoding === 'function' ? encoding : callback
+    const connection = this.#connection
+    if (connection !== null && connection.state !== 'open' && !this.writableEnded && !this.destroyed) {
+      // As on a browser's WebSocket that is closing, it goes nowhere; the stream ends by itself.
+      if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
+      return true
+    }
+    if (connection !== null && this.#isIdle && (typeof chunk === 'string' || Buffer.isBuffer(chunk))) {
+      // What the stream machinery would do with it, without its 0.2 us a message, and with 'drain' when the socket drains.
+      connection.send(chunk, NO_OPTIONS, told)
+      return this.#hasRoom(connection)
+    }
+    const hasRoom = super.write(chunk, 'utf8', told)
+    if (this.writableLength > 0) setNeedDrain(this)
+    return hasRoom && this.writableLength === 0
+  }
+
+  /**
+   * Sends a ping; the answer is a `'pong'` event with the same data. In hixie-76 it does nothing.
+   *
+   * @param data at most 125 bytes
+   * @param dontFailWhenClosed says nothing where the connection is not open
+   */
+  ping(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
+    this.#control(Opcode.ping, data, options, dontFailWhenClosed)
+  }
+
+  /** Sends a pong that no ping asked for (RFC 6455 section 5.5.3). In hixie-76 it does nothing. */
+  pong(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
+    this.#control(Opcode.pong, data, options, dontFailWhenClosed)
+  }
+
+  /**
+   * Begins the closing handshake (RFC 6455 section 7.1.2), behind what was written before; before the connection is open,
+   * gives it up. A message that is being streamed is not waited for.
+   *
+   * @param code 1000 where none is given
+   * @param data the reason, at most 123 bytes of UTF-8
+   * @throws LocalProtocolError for a code or reason that is not valid: the state then stays as it was
+   */
+  close(code = 1000, data?: string | Buffer): void {
+    if (this.#connection !== null) this.#connection.close(code, data)
+    else {
+      encodeClosePayload(code, data)
+      this.destroy()
+    }
+  }
+
+  /** Ends the connection at once, without a closing handshake; `'close'` then has 1006. */
+  terminate(): void {
+    this.#connection?.terminate()
+    this.destroy()
+  }
+
+  /** @throws TypeError always: a message is a string already, or binary */
+  override setEncoding(): this {
+    throw optionTypeError(
+      'WS_ERR_INVALID_OPTION',
+      'a WebSocket has no encoding: text comes as strings, binary as Buffers',
+    )
+  }
+
+  /** Calls back when the connection is gone, which may be before its last message is read and `'close'` emitted. */
+  whenGone(callback: () => void): void {
+    if (this.#connection !== null) this.#connection.whenGone(callback)
+    else this.once('close', callback)
+  }
+
+  /** Says `'drain'` where it was promised; the connection calls it. */
+  emitDrain(): void {
+    if (this.writableLength === 0 && takeNeedDrain(this)) this.emit('drain')
+  }
+
+  /** Ends the readable side behind the last message; the connection calls it. */
+  endReading(): void {
+    this.push(null)
+    // With nothing left to read, 'end' comes without anybody asking for it.
+    if (this.readableLength === 0) this.read(0)
+  }
+
+  override _read(): void {
+    this.#connection?.read()
+  }
+
+  override _write(data: Sendable | Outgoing, _encoding: BufferEncoding, callback: SendCallback): void {
+    const connection = this.#connection
+    if (connection === null) {
+      this.#held = () => this._write(data, _encoding, callback)
+      return
+    }
+    const outgoing = data instanceof Outgoing ? data : new Outgoing(data, NO_OPTIONS, undefined)
+    // What was told of its own callback does not fail the stream as well.
+    const done = data instanceof Outgoing && outgoing.callback !== undefined ? () => callback() : callback
+    this.#writeOutgoing(connection, outgoing, done).catch(callback)
+  }
+
+  override _final(callback: SendCallback): void {
+    const connection = this.#connection
+    if (connection === null) {
+      this.#held = () => this._final(callback)
+      return
+    }
+    if (connection.state === 'open') connection.close(1000)
+    connection.onFinished(callback)
+  }
+
+  override _destroy(error: Error | null, callback: SendCallback): void {
+    this.#held = null
+    this.#dialing?.abort()
+    this.#dialing = null
+    const connection = this.#connection
+    const finish = (): void => {
+      // An 'error' that nobody listens to would end the process: no peer may do that.
+      callback(this.listenerCount('error') > 0 ? error : null)
+      process.nextTick(() => this.emit('close', connection?.closeCode ?? 1006, connection?.closeReason ?? ''))
+    }
+    if (connection === null) {
+      finish()
+      return
+    }
+    // Both Close frames were exchanged: TCP ends by itself, and the peer still reads what was written.
+    if (error !== null || connection.state !== 'closing') connection.terminate()
+    connection.whenGone(finish)
+  }
+
+  get #isIdle(): boolean {
+    return this.writableLength === 0 && this.writableCorked === 0 && !this.writableEnded && !this.destroyed
+  }
+
+  #attach(socket: Duplex, handshake: Handshake, messages: Chain<MessageContext> | null): void {
+    const connection = new Connection(this as unknown as WebSocket, socket, handshake, this.#settings, messages)
+    this.#connection = connection
+    process.nextTick(openNextTick, this, connection)
+    const held = this.#held
+    this.#held = null
+    held?.()
+  }
+
+  #openConnection(): Connection {
+    const connection = this.#connection
+    if (connection === null || connection.state !== 'open' || this.writableEnded || this.destroyed) {
+      throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+    }
+    return connection
+  }
+
+  #hasRoom(connection: Connection): boolean {
+    if (!connection.isFull) return true
+    setNeedDrain(this)
+    return false
+  }
+
+  #queue(outgoing: Outgoing): boolean {
+    super.write(outgoing)
+    if (this.writableLength > 0) setNeedDrain(this)
+    return this.writableLength === 0
+  }
+
+  async #writeOutgoing(connection: Connection, outgoing: Outgoing, done: SendCallback): Promise<void> {
+    const { data, options, callback } = outgoing
+    if (typeof data === 'function') sendParts(connection, options, data, done)
+    else if (isStream(data)) {
+      const told = (error?: Error | null): void => {
+        callback?.(error)
+        done(error)
+      }
+      await sendStream(connection, data, options, told)
+    } else {
+      const payload = data instanceof Blob ? Buffer.from(await data.arrayBuffer()) : toPayload(data)
+      connection.send(payload, options, callback)
+      done()
+    }
+  }
+
+  #control(
+    opcode: typeof Opcode.ping | typeof Opcode.pong,
+    data: string | NodeJS.ArrayBufferView | ArrayBuffer | undefined,
+    options: SendOptions | undefined,
+    dontFailWhenClosed: boolean,
+  ): void {
+    const payload = data === undefined ? NO_DATA : Buffer.from(toPayload(data) as string)
+    const connection = this.#connection
+    if (connection?.state === 'open') connection.sendControl(opcode, payload, options?.mask)
+    else if (!dontFailWhenClosed) throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+  }
+}
+
+const NO_OPTIONS: SendOptions = Object.freeze({})
+
+function openNextTick(websocket: WebSocket, connection: Connection): void {
+  if (connection.state === 'open') websocket.emit('open')
+  connection.pipeline.start()
+}
+
+/** Bytes that wait in our queue must not change under it. */
+function snapshot(payload: string | Buffer): string | Buffer {
+  return typeof payload === 'string' ? payload : Buffer.from(payload)
+}
+
+/** What the request says of a handshake that somebody else has answered. */
+function takenOver(request: IncomingMessage, options: ClientOptions, head: Buffer): Handshake {
+  const version = request.headers['sec-websocket-version'] === '8' ? 8 : 13
+  const isHixie76 = request.headers['sec-websocket-key1'] !== undefined
+  const protocol = options.protocol ?? ''
+  return { role: 'server', version: isHixie76 ? 'hixie-76' : version, protocol, extensions: '', head }
+}
