@@ -25,7 +25,7 @@ net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]): 
 /** The arguments of listen() or connect(), with the documented port replaced in whatever way it was given. */
 function withPort(args: unknown[], replacement: number): unknown[] {
   const [first, ...rest] = args
-  if (Number(first) === DOCUMENTED_PORT) return [replacement, ...rest]
+  if (first === DOCUMENTED_PORT || first === String(DOCUMENTED_PORT)) return [replacement, ...rest]
   // net.connect() hands its arguments on as an array that it has marked: it is changed in place.
   const options: unknown = Array.isArray(first) ? first[0] : first
   if (
