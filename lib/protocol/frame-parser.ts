@@ -17,15 +17,13 @@ export interface FrameParserOptions {
 
 type Situation = 'between messages' | 'inside a message'
 
-/**
- * What a frame may be, by its opcode and by where the message stands (RFC 6455 sections 5.2 and 5.4): where the message
- * stands behind a frame without FIN, `'control'`, or the error.
- */
-const DATA_TABLE: Record<Situation, Record<'start' | 'continuation', Situation | RemoteErrorCode>> = {
-  'between messages': { start: 'inside a message', continuation: 'WS_ERR_UNEXPECTED_CONTINUATION' },
-  'inside a message': { start: 'WS_ERR_EXPECTED_CONTINUATION', continuation: 'inside a message' },
+/** What is wrong with a data frame, by where the message stands (RFC 6455 section 5.4). */
+const DATA_TABLE: Record<Situation, Record<'start' | 'continuation', RemoteErrorCode | undefined>> = {
+  'between messages': { start: undefined, continuation: 'WS_ERR_UNEXPECTED_CONTINUATION' },
+  'inside a message': { start: 'WS_ERR_EXPECTED_CONTINUATION', continuation: undefined },
 }
 
+/** What a frame is, by its opcode (RFC 6455 section 5.2). */
 const KINDS: ReadonlyArray<'start' | 'continuation' | 'control' | undefined> = [
   'continuation',
   'start',
@@ -203,10 +201,7 @@ export class FrameParser implements Parser {
     if ((first & 0x40) !== 0 && !(kind === 'start' && this.#options.allowRsv1)) return 'WS_ERR_UNEXPECTED_RSV_1'
     // 5.1: a server closes the connection upon a frame that is not masked, a client upon one that is.
     if (isMasked !== this.#options.isMasked) return isMasked ? 'WS_ERR_UNEXPECTED_MASK' : 'WS_ERR_EXPECTED_MASK'
-    if (kind !== 'control') {
-      const next = DATA_TABLE[this.#situation][kind]
-      return next === 'inside a message' ? undefined : (next as RemoteErrorCode)
-    }
+    if (kind !== 'control') return DATA_TABLE[this.#situation][kind]
     if ((first & 0x80) === 0) return 'WS_ERR_EXPECTED_FIN'
     if (length > 125 || (opcode === 0x8 && length === 1)) return 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH'
     return undefined
@@ -226,7 +221,7 @@ export class FrameParser implements Parser {
 
   #fail(code: RemoteErrorCode, at: number): number {
     this.error = new RemoteProtocolError(code)
-    this.#payload = EMPTY
+    this.#cutLength = 0
     return at
   }
 }
