@@ -105,6 +105,24 @@ t.test('publint finds nothing', async t => {
   )
 })
 
+t.test('the lockfile names no registry, and the packages of every platform', async t => {
+  const {
+    packages,
+  }: { packages: Record<string, { resolved?: string; optionalDependencies?: Record<string, string> }> } =
+    require('../../package-lock.json')
+  const entries = Object.entries(packages)
+  t.same(
+    entries.filter(([, { resolved }]) => resolved !== undefined).map(([place]) => place),
+    [],
+  )
+  // npm ci refuses a lockfile without them, and npm install leaves them out where the registry does not have them.
+  const optional = entries.flatMap(([, { optionalDependencies }]) => Object.keys(optionalDependencies ?? {}))
+  t.same(
+    optional.filter(name => packages[`node_modules/${name}`] === undefined),
+    [],
+  )
+})
+
 t.test('the tests reach every module of the library, so that the coverage counts it', async t => {
   const reached = new Set<string>()
   const visit = (file: string): void => {
