@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
+import { type Handshake, pipelineOptions } from './handshake.js'
 import { keepAlive } from './keep-alive.js'
 import { MessageFlow } from './message-flow.js'
 import type { ConnectionSettings } from './options.js'
@@ -9,30 +10,11 @@ import { CloseCode, isCloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
 import { ConnectionClosedError, LocalProtocolError, RemoteProtocolError } from './protocol/errors.js'
-import { encodeHixie76Text, HIXIE_CLOSE, Hixie76Parser } from './protocol/hixie76.js'
+import { encodeHixie76Text, HIXIE_CLOSE } from './protocol/hixie76.js'
 import type { Message } from './protocol/message-assembler.js'
 import { Opcode } from './protocol/opcode.js'
-import type { Role } from './streams/frame-decoder.js'
 import { Pipeline, type PipelineOwner } from './streams/pipeline.js'
-import type { Transform } from './streams/stream.js'
 import type { WebSocket } from './websocket.js'
-
-/** The version of the protocol that a connection speaks. */
-export type ProtocolVersion = 13 | 8 | 'hixie-76'
-
-/** What an opening handshake came to. */
-export interface Handshake {
-  readonly role: Role
-  readonly version: ProtocolVersion
-  /** The subprotocol, empty for none. */
-  readonly protocol: string
-  /** The extensions as they stand in the header, empty for none. */
-  readonly extensions: string
-  /** Stages between frames and messages, for the extensions. */
-  readonly stages?: readonly Transform[]
-  /** What came behind the handshake. */
-  readonly head: Buffer
-}
 
 /** The codes behind which a reader sees a plain end, and not an error. */
 const CLEAN = new Set<number>([CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus])
@@ -70,6 +52,7 @@ export class Connection implements PipelineOwner {
     websocket: WebSocket,
     socket: Duplex,
     handshake: Handshake,
+    head: Buffer,
     settings: ConnectionSettings,
     messages: Chain<MessageContext> | null,
   ) {
@@ -77,7 +60,7 @@ export class Connection implements PipelineOwner {
     this.handshake = handshake
     this.settings = settings
     this.#flow = new MessageFlow(this, websocket, messages)
-    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings))
+    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, head, settings))
     if (settings.keepAliveIntervalMs > 0) {
       this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
     }
@@ -363,21 +346,4 @@ export class Connection implements PipelineOwner {
       this.terminate()
     }, this.settings.closeTimeoutMs)
   }
-}
-
-function pipelineOptions(
-  handshake: Handshake,
-  settings: ConnectionSettings,
-): ConstructorParameters<typeof Pipeline>[2] {
-  const { maxMessageBytes, allowNonMinimalLength } = settings
-  const extensions = handshake.stages ?? []
-  const options = {
-    isMasked: handshake.role === 'server',
-    maxMessageBytes,
-    allowNonMinimalLength,
-    allowRsv1: extensions.length > 0,
-    extensions,
-    head: handshake.head,
-  }
-  return handshake.version === 'hixie-76' ? { ...options, parser: new Hixie76Parser({ maxMessageBytes }) } : options
 }

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { type RequestOptions, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
-import type { Handshake } from './connection.js'
+import type { Handshake } from './handshake.js'
 import type { ConnectionOptions, ConnectionSettings } from './options.js'
 import { checkResponse, createKey, requestHeaders } from './protocol/client-handshake.js'
 import { HandshakeError, type HandshakeErrorCode, optionTypeError } from './protocol/errors.js'
@@ -59,7 +59,7 @@ export function dial(
   protocols: string | readonly string[],
   options: ClientOptions,
   settings: ConnectionSettings,
-  onOpen: (socket: Duplex, handshake: Handshake) => void,
+  onOpen: (socket: Duplex, handshake: Handshake, head: Buffer) => void,
 ): Dialing {
   const target = parseAddress(websocket.url)
   const version = options.protocolVersion ?? 13
@@ -121,7 +121,7 @@ export function dial(
     }
     settle()
     websocket.emit('upgrade', response)
-    onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '', head })
+    onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '' }, head)
   })
   request.on('response', response => {
     if (websocket.listenerCount('unexpected-response') > 0 && settle()) {

@@ -11,11 +11,11 @@ WebSocket.Client = WebSocket
 
 export { type ConnectOptions, connect } from './client.js'
 export { Chain, type Middleware, type Next } from './compose.js'
-export type { ProtocolVersion } from './connection.js'
 export { MessageContext } from './context.js'
 export type { ClientOptions } from './dial.js'
 export { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, type WebSocketEventMap } from './event-target.js'
 export type { MessageFlags, WebSocketEvents } from './events.js'
+export type { ProtocolVersion } from './handshake.js'
 export type { ConnectionOptions, ConnectionSettings } from './options.js'
 export type { Sendable, SendCallback, SendOptions, SendPart, StreamCallback } from './outgoing.js'
 export { CloseCode } from './protocol/close-code.js'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { ProtocolVersion } from './connection.js'
+import type { ProtocolVersion } from './handshake.js'
 import { HandshakeError, optionTypeError } from './protocol/errors.js'
 import { type Headers, headerValue } from './protocol/handshake.js'
 import type { Server } from './server.js'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ProtocolVersion } from './connection.js'
+import type { ProtocolVersion } from './handshake.js'
 import { HandshakeError } from './protocol/errors.js'
 import {
   type AcceptedRequest,
@@ -146,7 +146,8 @@ export class Upgrade<State> {
       state: context.state,
       request: this.#request,
       socket: this.#socket,
-      handshake: { role: 'server', version, protocol: context.protocol, extensions: '', head },
+      handshake: { role: 'server', version, protocol: context.protocol, extensions: '' },
+      head,
       settings: this.#server.settings,
       messages: this.#server.messageChain,
     })

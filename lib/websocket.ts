@@ -1,29 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import type { connect } from './client.js'
 import type { Chain } from './compose.js'
-import { Connection, type Handshake, type ProtocolVersion } from './connection.js'
+import { Connection } from './connection.js'
 import type { MessageContext } from './context.js'
 import { type ClientOptions, type Dialing, dial } from './dial.js'
-import { EventTargetDuplex } from './event-target.js'
-import { sendParts, sendStream } from './fragments.js'
+import { type Handshake, type ProtocolVersion, takenOver } from './handshake.js'
 import { type ConnectionSettings, connectionSettings } from './options.js'
-import {
-  isStream,
-  Outgoing,
-  type Sendable,
-  type SendCallback,
-  type SendOptions,
-  type StreamCallback,
-  toPayload,
-} from './outgoing.js'
+import type { SendCallback } from './outgoing.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { ReadyState, readyStateOf } from './protocol/connection-state.js'
 import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
-import { CLIENT_LIMITS } from './protocol/limits.js'
-import { Opcode } from './protocol/opcode.js'
+import { CLIENT_LIMITS, SERVER_LIMITS } from './protocol/limits.js'
+import { SendingDuplex } from './sending.js'
 import type { createServer, Server } from './server.js'
 import type { Pipeline } from './streams/pipeline.js'
-import { type Duplex, setNeedDrain, takeNeedDrain } from './streams/stream.js'
+import type { Duplex } from './streams/stream.js'
 
 /** The address of a server; or `[request, socket, head]`, a connection whose handshake is already answered, for the server's end of it. */
 export type Address = string | URL | readonly [request: IncomingMessage, socket: Duplex, head?: Buffer]
@@ -35,6 +26,8 @@ export interface Opening<State> {
   readonly request: IncomingMessage | undefined
   readonly socket: Duplex
   readonly handshake: Handshake
+  /** What came behind the handshake. */
+  readonly head: Buffer
   readonly settings: ConnectionSettings
   readonly messages: Chain<MessageContext> | null
 }
@@ -48,7 +41,7 @@ export let open: <State>(opening: Opening<State>) => WebSocket<State>
  * A WebSocket connection that is a Duplex: its readable side yields messages, a string for text and a Buffer for binary;
  * what is written to it is sent in the same way. Nothing is read from the peer unless somebody takes it.
  */
-export class WebSocket<State = unknown> extends EventTargetDuplex {
+export class WebSocket<State = unknown> extends SendingDuplex {
   static readonly CONNECTING: 0 = ReadyState.CONNECTING
   static readonly OPEN: 1 = ReadyState.OPEN
   static readonly CLOSING: 2 = ReadyState.CLOSING
@@ -67,7 +60,7 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
       websocket.upgradeReq = opening.request
       websocket.server = opening.server
       websocket.state = opening.state
-      websocket.#attach(opening.socket, opening.handshake, opening.messages)
+      websocket.#attach(opening.socket, opening.handshake, opening.head, opening.messages)
       return websocket
     }
   }
@@ -83,8 +76,6 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
 
   #connection: Connection | null = null
   #dialing: Dialing | null = null
-  /** A write that came before the connection was open. */
-  #held: (() => void) | null = null
   readonly #settings: ConnectionSettings
 
   /**
@@ -101,7 +92,11 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
   ) {
     const isList = typeof protocols === 'string' || Array.isArray(protocols)
     const given = (isList ? options : ((protocols as ClientOptions | undefined) ?? options)) ?? {}
-    const settings = Object.isFrozen(given) ? (given as ConnectionSettings) : connectionSettings(given, CLIENT_LIMITS)
+    const isServer = address === null || Array.isArray(address)
+    const settings =
+      address === null
+        ? (given as ConnectionSettings)
+        : connectionSettings(given, isServer ? SERVER_LIMITS : CLIENT_LIMITS)
     super({
       objectMode: true,
       readableHighWaterMark: 1,
@@ -119,17 +114,21 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
         isList ? (protocols as string | readonly string[]) : [],
         given,
         settings,
-        (socket, handshake) => {
+        (socket, handshake, head) => {
           this.#dialing = null
-          this.#attach(socket, handshake, null)
+          this.#attach(socket, handshake, head, null)
         },
       )
     } else {
       const [request, socket, head = NO_DATA] = address as Exclude<Address, string | URL>
       this.url = request.url ?? ''
       this.upgradeReq = request
-      this.#attach(socket, takenOver(request, given, head), null)
+      this.#attach(socket, takenOver(request, given.protocol ?? ''), head, null)
     }
+  }
+
+  protected override get connection(): Connection | null {
+    return this.#connection
   }
 
   get CONNECTING(): 0 {
@@ -201,86 +200,6 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
   }
 
   /**
-   * Sends a message. Returns what `write` returns: false where more should wait for `'drain'`.
-   *
-   * @param callback gets the error where there is one; without it an error is thrown
-   * @throws LocalProtocolError `WS_ERR_NOT_OPEN`, TypeError `WS_ERR_INVALID_DATA_SENT`
-   */
-  send(data: Sendable, callback?: SendCallback): boolean
-  send(data: Sendable, options?: SendOptions, callback?: SendCallback): boolean
-  send(data: Sendable, options?: SendOptions | SendCallback, callback?: SendCallback): boolean {
-    const told = typeof options === 'function' ? options : callback
-    const how = typeof options === 'function' ? NO_OPTIONS : (options ?? NO_OPTIONS)
-    try {
-      const connection = this.#openConnection()
-      if (data instanceof Blob || isStream(data)) return this.#queue(new Outgoing(data, how, told))
-      const payload = toPayload(data)
-      if (!this.#isIdle) return this.#queue(new Outgoing(snapshot(payload), how, told))
-      connection.send(payload, how, told)
-      return this.#hasRoom(connection)
-    } catch (error) {
-      if (told === undefined) throw error
-      process.nextTick(told, error)
-      return false
-    }
-  }
-
-  /**
-   * Sends a message in parts: `callback(error, send)` is called on successive ticks until `send(data, true)`. Messages sent
-   * meanwhile wait their turn; `ping`, `pong` and `close` do not.
-   */
-  stream(callback: StreamCallback): void
-  stream(options: SendOptions, callback: StreamCallback): void
-  stream(options: SendOptions | StreamCallback, callback?: StreamCallback): void {
-    const ask = typeof options === 'function' ? options : callback
-    const how = typeof options === 'function' ? NO_OPTIONS : options
-    if (typeof ask !== 'function') throw optionTypeError('WS_ERR_INVALID_OPTION', 'stream() needs a callback')
-    try {
-      this.#openConnection()
-      this.#queue(new Outgoing(ask, how, undefined))
-    } catch (error) {
-      ask(error as Error, () => {
-        throw error
-      })
-    }
-  }
-
-  override write(chunk: Sendable, callback?: SendCallback): boolean
-  override write(chunk: Sendable, encoding?: BufferEncoding, callback?: SendCallback): boolean
-  override write(chunk: Sendable, encoding?: BufferEncoding | SendCallback, callback?: SendCallback): boolean {
-    const told = typeof encoding === 'function' ? encoding : callback
-    const connection = this.#connection
-    if (connection !== null && connection.state !== 'open' && !this.writableEnded && !this.destroyed) {
-      // As on a browser's WebSocket that is closing, it goes nowhere; the stream ends by itself.
-      if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
-      return true
-    }
-    if (connection !== null && this.#isIdle && (typeof chunk === 'string' || Buffer.isBuffer(chunk))) {
-      // What the stream machinery would do with it, without its 0.2 us a message, and with 'drain' when the socket drains.
-      connection.send(chunk, NO_OPTIONS, told)
-      return this.#hasRoom(connection)
-    }
-    const hasRoom = super.write(chunk, 'utf8', told)
-    if (this.writableLength > 0) setNeedDrain(this)
-    return hasRoom && this.writableLength === 0
-  }
-
-  /**
-   * Sends a ping; the answer is a `'pong'` event with the same data. In hixie-76 it does nothing.
-   *
-   * @param data at most 125 bytes
-   * @param dontFailWhenClosed says nothing where the connection is not open
-   */
-  ping(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
-    this.#control(Opcode.ping, data, options, dontFailWhenClosed)
-  }
-
-  /** Sends a pong that no ping asked for (RFC 6455 section 5.5.3). In hixie-76 it does nothing. */
-  pong(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
-    this.#control(Opcode.pong, data, options, dontFailWhenClosed)
-  }
-
-  /**
    * Begins the closing handshake (RFC 6455 section 7.1.2), behind what was written before; before the connection is open,
    * gives it up. A message that is being streamed is not waited for.
    *
@@ -316,11 +235,6 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
     else this.once('close', callback)
   }
 
-  /** Says `'drain'` where it was promised; the connection calls it. */
-  emitDrain(): void {
-    if (this.writableLength === 0 && takeNeedDrain(this)) this.emit('drain')
-  }
-
   /** Ends the readable side behind the last message; the connection calls it. */
   endReading(): void {
     this.push(null)
@@ -332,30 +246,7 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
     this.#connection?.read()
   }
 
-  override _write(data: Sendable | Outgoing, _encoding: BufferEncoding, callback: SendCallback): void {
-    const connection = this.#connection
-    if (connection === null) {
-      this.#held = () => this._write(data, _encoding, callback)
-      return
-    }
-    const outgoing = data instanceof Outgoing ? data : new Outgoing(data, NO_OPTIONS, undefined)
-    // What was told of its own callback does not fail the stream as well.
-    const done = data instanceof Outgoing && outgoing.callback !== undefined ? () => callback() : callback
-    this.#writeOutgoing(connection, outgoing, done).catch(callback)
-  }
-
-  override _final(callback: SendCallback): void {
-    const connection = this.#connection
-    if (connection === null) {
-      this.#held = () => this._final(callback)
-      return
-    }
-    if (connection.state === 'open') connection.close(1000)
-    connection.onFinished(callback)
-  }
-
   override _destroy(error: Error | null, callback: SendCallback): void {
-    this.#held = null
     this.#dialing?.abort()
     this.#dialing = null
     const connection = this.#connection
@@ -373,84 +264,15 @@ export class WebSocket<State = unknown> extends EventTargetDuplex {
     connection.whenGone(finish)
   }
 
-  get #isIdle(): boolean {
-    return this.writableLength === 0 && this.writableCorked === 0 && !this.writableEnded && !this.destroyed
-  }
-
-  #attach(socket: Duplex, handshake: Handshake, messages: Chain<MessageContext> | null): void {
-    const connection = new Connection(this as unknown as WebSocket, socket, handshake, this.#settings, messages)
+  #attach(socket: Duplex, handshake: Handshake, head: Buffer, messages: Chain<MessageContext> | null): void {
+    const connection = new Connection(this as unknown as WebSocket, socket, handshake, head, this.#settings, messages)
     this.#connection = connection
     process.nextTick(openNextTick, this, connection)
-    const held = this.#held
-    this.#held = null
-    held?.()
-  }
-
-  #openConnection(): Connection {
-    const connection = this.#connection
-    if (connection === null || connection.state !== 'open' || this.writableEnded || this.destroyed) {
-      throw new LocalProtocolError('WS_ERR_NOT_OPEN')
-    }
-    return connection
-  }
-
-  #hasRoom(connection: Connection): boolean {
-    if (!connection.isFull) return true
-    setNeedDrain(this)
-    return false
-  }
-
-  #queue(outgoing: Outgoing): boolean {
-    super.write(outgoing)
-    if (this.writableLength > 0) setNeedDrain(this)
-    return this.writableLength === 0
-  }
-
-  async #writeOutgoing(connection: Connection, outgoing: Outgoing, done: SendCallback): Promise<void> {
-    const { data, options, callback } = outgoing
-    if (typeof data === 'function') sendParts(connection, options, data, done)
-    else if (isStream(data)) {
-      const told = (error?: Error | null): void => {
-        callback?.(error)
-        done(error)
-      }
-      await sendStream(connection, data, options, told)
-    } else {
-      const payload = data instanceof Blob ? Buffer.from(await data.arrayBuffer()) : toPayload(data)
-      connection.send(payload, options, callback)
-      done()
-    }
-  }
-
-  #control(
-    opcode: typeof Opcode.ping | typeof Opcode.pong,
-    data: string | NodeJS.ArrayBufferView | ArrayBuffer | undefined,
-    options: SendOptions | undefined,
-    dontFailWhenClosed: boolean,
-  ): void {
-    const payload = data === undefined ? NO_DATA : Buffer.from(toPayload(data) as string)
-    const connection = this.#connection
-    if (connection?.state === 'open') connection.sendControl(opcode, payload, options?.mask)
-    else if (!dontFailWhenClosed) throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+    this.writeHeld()
   }
 }
-
-const NO_OPTIONS: SendOptions = Object.freeze({})
 
 function openNextTick(websocket: WebSocket, connection: Connection): void {
   if (connection.state === 'open') websocket.emit('open')
   connection.pipeline.start()
-}
-
-/** Bytes that wait in our queue must not change under it. */
-function snapshot(payload: string | Buffer): string | Buffer {
-  return typeof payload === 'string' ? payload : Buffer.from(payload)
-}
-
-/** What the request says of a handshake that somebody else has answered. */
-function takenOver(request: IncomingMessage, options: ClientOptions, head: Buffer): Handshake {
-  const version = request.headers['sec-websocket-version'] === '8' ? 8 : 13
-  const isHixie76 = request.headers['sec-websocket-key1'] !== undefined
-  const protocol = options.protocol ?? ''
-  return { role: 'server', version: isHixie76 ? 'hixie-76' : version, protocol, extensions: '', head }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import { Frame, type FrameSink, MAX_HEADER_BYTES, type Parser } from './frame.js'
 import { maskInto } from './mask.js'
@@ -52,6 +53,8 @@ const GROWTH = 16
 export class FrameParser implements Parser {
   error: RemoteProtocolError | null = null
   readonly #options: FrameParserOptions
+  /** The limit, or what a Buffer can hold where that is less. */
+  readonly #maxMessageBytes: number
 
   #situation: Situation = 'between messages'
   /** Of the message so far, over its frames. */
@@ -72,6 +75,7 @@ export class FrameParser implements Parser {
 
   constructor(options: FrameParserOptions) {
     this.#options = options
+    this.#maxMessageBytes = Math.min(options.maxMessageBytes, constants.MAX_LENGTH)
   }
 
   get isInFrame(): boolean {
@@ -181,7 +185,7 @@ export class FrameParser implements Parser {
     const opcode = (first & 0x0f) as Opcode
     if (opcode < 0x8 && length > 0) {
       const before = opcode === 0 ? this.#messageBytes : 0
-      if (length > this.#options.maxMessageBytes - before) return this.#fail('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', end)
+      if (length > this.#maxMessageBytes - before) return this.#fail('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', end)
     }
     if (isMasked) {
       if (end - next < 4) return end

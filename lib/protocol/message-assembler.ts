@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import { parseClosePayload } from './close-payload.js'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import type { Frame } from './frame.js'
@@ -41,7 +42,7 @@ export class MessageAssembler {
 
   /** @param maxMessageBytes the longest message, over all of its fragments, inflated where it was compressed */
   constructor(maxMessageBytes: number) {
-    this.#maxMessageBytes = maxMessageBytes
+    this.#maxMessageBytes = Math.min(maxMessageBytes, constants.MAX_LENGTH)
   }
 
   /** Whether a message has begun and not ended. */
@@ -133,6 +134,8 @@ export class MessageAssembler {
     this.#previewed = 0
     this.#validator = null
     if (this.#opcode !== Opcode.text) return sink.onMessage(message)
+    // Node would throw: a limit may be set to more than a string can hold.
+    if (message.length > constants.MAX_STRING_LENGTH) return this.#fail('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
     const text = decodeUtf8(message)
     return text === null ? this.#fail('WS_ERR_INVALID_UTF8') : sink.onMessage(text)
   }

@@ -3,10 +3,11 @@ import type { Frame, FrameSink, Parser } from '../protocol/frame.js'
 import { FrameParser, type FrameParserOptions } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
 import type { Opcode } from '../protocol/opcode.js'
-import { FrameDecoder } from './frame-decoder.js'
+import type { FrameDecoder } from './frame-decoder.js'
 import { FrameWriter } from './frame-writer.js'
-import { MessageDecoder } from './message-decoder.js'
+import type { MessageDecoder } from './message-decoder.js'
 import type { Duplex, Transform } from './stream.js'
+import { tapFrames, tapMessages } from './tap.js'
 
 /** What happens on a connection, told to whoever owns its pipeline. */
 export interface PipelineOwner {
@@ -126,12 +127,9 @@ export class Pipeline implements FrameSink, MessageSink {
   /** The stage that turns bytes into frames, as a stream: listen to its `'data'` to see each frame. */
   get frameDecoder(): FrameDecoder {
     if (this.#frameDecoder === null) {
-      const decoder = new FrameDecoder({ parser: this.#ensureParser() })
-      decoder.on('data', (frame: Frame) => this.onFrame(frame))
-      decoder.on('partial', (opcode: Opcode, received: Buffer) => this.onPartial(opcode, true, false, received))
-      this.#watch(decoder)
-      this.#frameDecoder = decoder
-      this.#stages = [decoder, ...this.#stages]
+      this.#frameDecoder = tapFrames(this.#ensureParser(), this)
+      this.#watch(this.#frameDecoder)
+      this.#stages = [this.#frameDecoder, ...this.#stages]
     }
     return this.#frameDecoder
   }
@@ -139,23 +137,9 @@ export class Pipeline implements FrameSink, MessageSink {
   /** The stage that turns frames into messages, as a stream: listen to its `'data'` to see each message. */
   get messageDecoder(): MessageDecoder {
     if (this.#messageDecoder === null) {
-      const decoder = new MessageDecoder({ assembler: this.#ensureAssembler() })
-      let close: [code: number, reason: string] | null = null
-      decoder.on('data', (message: Message) => {
-        if (!this.#isDiscarding) this.onMessage(message)
-      })
-      decoder.on('ping', (payload: Buffer) => this.onPing(payload))
-      decoder.on('pong', (payload: Buffer) => this.onPong(payload))
-      decoder.on('close-frame', (code: number, reason: string) => {
-        close = [code, reason]
-      })
-      // Its readable side ends with the Close frame: only then have all messages before it been taken.
-      decoder.on('end', () => {
-        if (close !== null) this.onClose(...close)
-      })
-      this.#watch(decoder)
-      this.#messageDecoder = decoder
-      this.#stages = [...this.#stages, decoder]
+      this.#messageDecoder = tapMessages(this.#ensureAssembler(), this)
+      this.#watch(this.#messageDecoder)
+      this.#stages = [...this.#stages, this.#messageDecoder]
     }
     return this.#messageDecoder
   }
@@ -218,9 +202,9 @@ export class Pipeline implements FrameSink, MessageSink {
   }
 
   receiveGone(): void {
-    let chunk: Buffer | null
     // Bytes that the socket had read before it failed are still good.
-    while (!this.#isDiscarding && !this.#isEnded && (chunk = this.socket.read()) !== null) this.receive(chunk)
+    const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
+    if (unread !== null) this.receive(unread)
     this.owner.onGone(this.socketError)
     this.receiveEnd()
   }
@@ -242,6 +226,7 @@ export class Pipeline implements FrameSink, MessageSink {
   }
 
   onMessage(message: Message): boolean {
+    if (this.#isDiscarding) return false
     this.messagesReceived++
     this.owner.onMessage(message)
     return !this.isStopped
