@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import t from 'tap'
 import { FrameParser } from '../../lib/protocol/frame-parser.js'
 import { maskedFrame } from '../support/bytes.js'
@@ -16,7 +17,13 @@ t.test('the limit is of the message, and starts again with each of them', async 
   const none = { ...SERVER, maxMessageBytes: 0 }
   t.equal(parse(none, [scriptBytes('01 80 89*125')]).error, undefined)
   t.equal(parse(none, [scriptBytes('01:a')]).error, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
-  t.equal(parse({ ...SERVER, maxMessageBytes: Infinity }, [scriptBytes('81:a')]).error, undefined)
+})
+
+t.test('without a limit, no more than a Buffer can hold', async t => {
+  const options = { ...SERVER, maxMessageBytes: Infinity }
+  t.equal(parse(options, [scriptBytes(`81:a 82=${constants.MAX_LENGTH}`)]).error, undefined)
+  const { parser } = parse(options, [scriptBytes(`81:a 82=${constants.MAX_LENGTH + 1}`), Buffer.alloc(65_536)])
+  t.equal(parser.error?.closeCode, 1009)
 })
 
 t.test('a header allocates nothing, and a payload only in step with its bytes', async t => {
