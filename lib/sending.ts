@@ -12,7 +12,7 @@ import {
 } from './outgoing.js'
 import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
 import { Opcode } from './protocol/opcode.js'
-import { setNeedDrain, takeNeedDrain } from './streams/stream.js'
+import { type DuplexOptions, setNeedDrain, takeNeedDrain } from './streams/stream.js'
 
 const NO_DATA = Buffer.alloc(0)
 const NO_OPTIONS: SendOptions = Object.freeze({})
@@ -21,6 +21,13 @@ const NO_OPTIONS: SendOptions = Object.freeze({})
 export abstract class SendingDuplex extends EventTargetDuplex {
   /** A write that came before the connection was open. */
   #held: (() => void) | null = null
+  /** What is piped into this stream. */
+  #sources: Set<NodeJS.ReadableStream> | null = null
+
+  constructor(options: DuplexOptions) {
+    super(options)
+    super.on('pipe', rememberSource)
+  }
 
   /** The connection, null before it is open. */
   protected abstract get connection(): Connection | null
@@ -132,6 +139,21 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     connection.onFinished(callback)
   }
 
+  /** Notes a stream that is piped into this one. */
+  addSource(source: NodeJS.ReadableStream): void {
+    this.#sources ??= new Set()
+    this.#sources.add(source)
+  }
+
+  /**
+   * Lets go of what is piped into this stream. `pipe` listens to the `'error'` of its destination only to throw it on
+   * where nobody else does: a peer that breaks the protocol would end the process.
+   */
+  protected unpipeSources(): void {
+    for (const source of this.#sources ?? []) source.unpipe(this)
+    this.#sources = null
+  }
+
   /** Goes on with the write that came before the connection was open. */
   protected writeHeld(): void {
     const held = this.#held
@@ -190,6 +212,10 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     if (connection?.state === 'open') connection.sendControl(opcode, payload, options?.mask)
     else if (!dontFailWhenClosed) throw new LocalProtocolError('WS_ERR_NOT_OPEN')
   }
+}
+
+function rememberSource(this: SendingDuplex, source: NodeJS.ReadableStream): void {
+  this.addSource(source)
 }
 
 /** Bytes that wait in our queue must not change under it. */

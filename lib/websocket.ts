@@ -251,6 +251,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     this.#dialing = null
     const connection = this.#connection
     const finish = (): void => {
+      this.unpipeSources()
       // An 'error' that nobody listens to would end the process: no peer may do that.
       callback(this.listenerCount('error') > 0 ? error : null)
       process.nextTick(() => this.emit('close', connection?.closeCode ?? 1006, connection?.closeReason ?? ''))
