@@ -279,7 +279,8 @@ export class Connection implements PipelineOwner {
     if (CLEAN.has(this.closeCode)) this.#websocket.endReading()
     else {
       this.#isAbnormal = true
-      if (this.#websocket.readableLength === 0) this.#endAbnormally()
+      // Also while a message waits: the reader may be taking it now, and not ask for another.
+      this.#endAbnormally()
     }
   }
 
