@@ -50,7 +50,7 @@ export function drawCanal({ statistics, flood, bufferedAmount, bytesSent }) {
   drawFlood(parts)
   back.textContent =
     `Back to this tab: ${counted(statistics.messagesSent, 'message').join(' ')}, ` +
-    `${bytes(statistics.bytesSent).join(' ')}; ${bytes(statistics.bufferedAmount).join(' ')} waiting to be written.`
+    `of which ${bytes(statistics.bufferedAmount).join(' ')} wait in the server to be written.`
 }
 
 function drawNothing() {

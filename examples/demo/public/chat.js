@@ -11,9 +11,13 @@ const peopleCount = document.querySelector('#people-count')
 let me
 const pending = []
 
-/** Shows who is online; `key` is one's own. */
-export function showPeople(online, key) {
+/** Each person has a key; this is one's own. */
+export function setSelf(key) {
   me = key
+}
+
+/** Shows who is online. */
+export function showPeople(online) {
   peopleCount.textContent = online.length
   people.replaceChildren(
     ...online.map(person => {

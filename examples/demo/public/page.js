@@ -3,7 +3,7 @@
 // open the gate again: the first would not be read.
 
 import { drawCanal } from './canal.js'
-import { givePendingUp, showEvent, showPending, showPeople, showSaid } from './chat.js'
+import { givePendingUp, setSelf, showEvent, showPending, showPeople, showSaid } from './chat.js'
 import { Connection } from './connection.js'
 import { FLOOD_SIZE, MESSAGES, pourFlood } from './flood.js'
 import { randomName } from './names.js'
@@ -35,7 +35,7 @@ document.querySelector('#flood-size').textContent = FLOOD_SIZE
 // The chat connection.
 
 chat.addEventListener('open', () => {
-  say({ type: 'name', name: nameField.value })
+  chat.send(`name ${nameField.value}`)
   sendButton.disabled = false
   if (wasLost) announceBack()
   else announceConnected()
@@ -55,10 +55,11 @@ chat.addEventListener('lost', ({ detail }) => {
 chat.addEventListener('message', ({ detail: message }) => {
   switch (message.type) {
     case 'welcome':
+      setSelf(message.you)
       openControl(message.id)
       break
     case 'people':
-      showPeople(message.online, message.you)
+      showPeople(message.online)
       break
     case 'event':
       showEvent(message.text)
@@ -138,7 +139,7 @@ function draw() {
 document.querySelector('#say-form').addEventListener('submit', event => {
   event.preventDefault()
   const text = sayField.value.trim()
-  if (text === '' || !say({ type: 'say', text })) return
+  if (text === '' || !chat.send(`say ${text}`)) return
   showPending(nameField.value, text)
   sayField.value = ''
 })
@@ -147,9 +148,5 @@ document.querySelector('#name-form').addEventListener('submit', event => {
   event.preventDefault()
   nameField.value = nameField.value.trim() || randomName()
   sessionStorage.setItem('name', nameField.value)
-  say({ type: 'name', name: nameField.value })
+  chat.send(`name ${nameField.value}`)
 })
-
-function say(message) {
-  return chat.send(JSON.stringify(message))
-}
