@@ -73,7 +73,9 @@ export function dial(
 
   const { signal, host, origin, protocol, protocolVersion, ...passed } = options
   const request = (target.isSecure ? requestHttps : requestHttp)({
-    agent: false,
+    // With an agent, `createConnection` would not be asked; without one, nobody else knows the port that goes unsaid.
+    ...(passed.createConnection === undefined && { agent: false }),
+    defaultPort: target.isSecure ? 443 : 80,
     maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
     ...passed,
     ...target.request,
