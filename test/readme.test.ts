@@ -15,9 +15,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const folder = path.join(root, 'build/readme')
 const pages = [
   'README.md',
-  ...readdirSync(path.join(root, 'docs'))
+  ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.md'))
-    .map(file => `docs/${file}`),
+    .map(file => `docs/${file.replaceAll('\\', '/')}`),
 ]
 
 /** How long a block may take to listen, and then to print what it promises. */
@@ -52,7 +52,7 @@ function blocksOf(page: string): Block[] {
     const line = text.slice(0, match.index).split('\n').length
     return {
       place: `${page}:${line}`,
-      name: `${path.basename(page, '.md')}-${line}`,
+      name: `${page.slice(0, -'.md'.length).replaceAll('/', '-')}-${line}`,
       language,
       isFragment: fragment !== undefined,
       code,
