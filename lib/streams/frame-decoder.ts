@@ -2,7 +2,8 @@ import { RemoteProtocolError } from '../protocol/errors.js'
 import type { FrameSink, Parser } from '../protocol/frame.js'
 import { FrameParser } from '../protocol/frame-parser.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
-import { Transform, type TransformCallback } from './stream.js'
+import { Opcode } from '../protocol/opcode.js'
+import { failWhenRead, Transform, type TransformCallback } from './stream.js'
 
 /** Which end of the connection we are: a server's frames are not masked, a client's are (RFC 6455 section 5.1). */
 export type Role = 'server' | 'client'
@@ -22,26 +23,30 @@ export interface FrameDecoderOptions {
 }
 
 /**
- * Bytes in, {@link Frame}s out, payloads unmasked (RFC 6455 section 5.2). The cut of the bytes does not matter.
- * Fails with a `RemoteProtocolError` on a frame that breaks the protocol, and with `WS_ERR_UNEXPECTED_END` where the bytes
- * end inside a frame.
+ * Bytes in, {@link Frame}s out, payloads unmasked (RFC 6455 section 5.2). The cut of the bytes does not matter. What comes
+ * behind a Close frame is read over. Fails with a `RemoteProtocolError` on a frame that breaks the protocol, and with
+ * `WS_ERR_UNEXPECTED_END` where the bytes end inside a frame: once the frames before it have been read.
  *
  * @example socket.pipe(new FrameDecoder()).pipe(new MessageDecoder())
  */
 export class FrameDecoder extends Transform {
   readonly #parser: Parser
+  #isClosed = false
   readonly #sink: FrameSink = {
     onFrame: frame => {
       this.push(frame)
-      return true
+      this.#isClosed = frame.opcode === Opcode.close
+      return !this.#isClosed
     },
     onPartial: (opcode, _fin, _rsv1, received) => {
-      this.emit('partial', opcode, received)
+      // Text is judged in order: not before the frames that have not been read.
+      if (this.readableLength === 0) this.emit('partial', opcode, received)
     },
   }
 
   constructor(options: FrameDecoderOptions = {}) {
-    super({ readableObjectMode: true })
+    // A frame may be as large as a message: one that nobody reads is enough.
+    super({ readableObjectMode: true, readableHighWaterMark: 1 })
     this.#parser =
       options.parser ??
       new FrameParser({
@@ -53,11 +58,13 @@ export class FrameDecoder extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
-    this.#parser.push(chunk, 0, this.#sink)
-    callback(this.#parser.error)
+    // 5.5.1: nothing that comes behind a Close frame has a meaning.
+    if (!this.#isClosed) this.#parser.push(chunk, 0, this.#sink)
+    failWhenRead(this, this.#parser.error, callback)
   }
 
   override _flush(callback: TransformCallback): void {
-    callback(this.#parser.isInFrame ? new RemoteProtocolError('WS_ERR_UNEXPECTED_END') : null)
+    const isCut = this.#parser.isInFrame && !this.#isClosed
+    failWhenRead(this, isCut ? new RemoteProtocolError('WS_ERR_UNEXPECTED_END') : null, callback)
   }
 }

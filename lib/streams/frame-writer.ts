@@ -98,7 +98,7 @@ export class FrameWriter {
     if (callbacks.length > 0) this.#callbacks = []
     const last = parts.length - 1
     if (last > 0) this.#socket.cork()
-    for (let i = 0; i < last; i++) this.#socket.write(parts[i] as Buffer)
+    for (let i = 0; i < last; i++) this.#socket.write(parts[i])
     const end = last < 0 ? EMPTY : (parts[last] as Buffer)
     if (callbacks.length === 0) this.#socket.write(end)
     else this.#socket.write(end, error => callAll(callbacks, error))

@@ -2,7 +2,7 @@ import { RemoteProtocolError } from '../protocol/errors.js'
 import type { Frame } from '../protocol/frame.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
 import { MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
-import { Transform, type TransformCallback } from './stream.js'
+import { failWhenRead, Transform, type TransformCallback } from './stream.js'
 
 /** Options of `MessageDecoder`. */
 export interface MessageDecoderOptions {
@@ -15,7 +15,8 @@ export interface MessageDecoderOptions {
 /**
  * {@link Frame}s in, messages out: a string for text, a Buffer for binary (RFC 6455 section 5.4). Control frames are events
  * in the same order: `'ping'(payload)`, `'pong'(payload)` and `'close-frame'(code, reason)`, after which the readable side
- * ends. Fails with a `RemoteProtocolError` where text is not UTF-8 or a Close frame is not valid.
+ * ends. Fails with a `RemoteProtocolError` where text is not UTF-8 or a Close frame is not valid, and with
+ * `WS_ERR_UNEXPECTED_END` where the frames end inside a message: once the messages before it have been read.
  */
 export class MessageDecoder extends Transform {
   readonly #assembler: MessageAssembler
@@ -42,7 +43,8 @@ export class MessageDecoder extends Transform {
   }
 
   constructor(options: MessageDecoderOptions = {}) {
-    super({ objectMode: true })
+    // One message that nobody reads is enough.
+    super({ objectMode: true, readableHighWaterMark: 1 })
     this.#assembler =
       options.assembler ?? new MessageAssembler(options.maxMessageBytes ?? SERVER_LIMITS.maxMessageBytes)
   }
@@ -50,10 +52,11 @@ export class MessageDecoder extends Transform {
   override _transform(frame: Frame, _encoding: BufferEncoding, callback: TransformCallback): void {
     // 5.5.1: nothing that comes behind a Close frame has a meaning.
     if (!this.#isEnded) this.#assembler.push(frame, this.#sink)
-    callback(this.#assembler.error)
+    failWhenRead(this, this.#assembler.error, callback)
   }
 
   override _flush(callback: TransformCallback): void {
-    callback(this.#assembler.isInMessage ? new RemoteProtocolError('WS_ERR_UNEXPECTED_END') : null)
+    const isCut = this.#assembler.isInMessage && !this.#isEnded
+    failWhenRead(this, isCut ? new RemoteProtocolError('WS_ERR_UNEXPECTED_END') : null, callback)
   }
 }

@@ -2,7 +2,7 @@
  * The only import of readable-stream: the same streams on every version of Node. Its classes are those of node:stream
  * but for their identity, so they carry the types of node:stream, and nothing in sluice asks a stream `instanceof`.
  */
-import type { Duplex as NodeDuplex, Transform as NodeTransform } from 'node:stream'
+import type { Duplex as NodeDuplex, Transform as NodeTransform, TransformCallback } from 'node:stream'
 import readableStream from 'readable-stream'
 
 export type { DuplexOptions, Readable, TransformCallback } from 'node:stream'
@@ -35,4 +35,21 @@ export function takeNeedDrain(stream: NodeDuplex): boolean {
   const isDue = state.needDrain
   state.needDrain = false
   return isDue
+}
+
+/** Calls back with `error` as soon as nothing is left to be read, since an error makes a stream forget that; or with null. */
+export function failWhenRead(stream: NodeTransform, error: Error | null, callback: TransformCallback): void {
+  if (error === null || stream.readableLength === 0) {
+    callback(error)
+    return
+  }
+  const read = stream.read.bind(stream)
+  stream.read = size => {
+    const item: unknown = read(size)
+    if (stream.readableLength === 0) {
+      stream.read = read
+      callback(error)
+    }
+    return item
+  }
 }
