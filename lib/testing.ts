@@ -2,7 +2,7 @@
 import { createServer, type Server as HttpServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
+import { text } from 'node:stream/consumers'
 import type { ConnectOptions } from './client.js'
 import { claimUpgrades } from './dispatcher.js'
 import { type MemoryPairOptions, memoryPair } from './memory-pair.js'
@@ -135,11 +135,12 @@ function answerTo(client: WebSocket): Promise<Refused | { readonly headers: Inco
       resolve({ headers })
     })
     client.once('error', reject)
-    client.once('unexpected-response', (_request, response) => {
-      buffer(response).then(body => {
-        client.terminate()
-        resolve({ status: response.statusCode as number, headers: response.headers, body: body.toString() })
-      }, reject)
-    })
+    client.once('unexpected-response', (_request, response) => resolve(refusal(client, response)))
   })
+}
+
+async function refusal(client: WebSocket, response: IncomingMessage): Promise<Refused> {
+  const body = await text(response)
+  client.terminate()
+  return { status: response.statusCode as number, headers: response.headers, body }
 }
