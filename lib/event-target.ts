@@ -147,7 +147,7 @@ export abstract class EventTargetDuplex extends EventedDuplex {
     this.#handlers ??= new Map()
     this.#handlers.delete(name)
     if (typeof listener !== 'function') return
-    this.#handlers.set(name, listener as WebSocketEventListener<never>)
+    this.#handlers.set(name, listener)
     this.addEventListener(name, listener)
   }
 }

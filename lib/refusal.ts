@@ -52,6 +52,6 @@ function encodeBody(status: number, body: RefusalBody | undefined): [Buffer | No
   if (body === undefined) return [Buffer.from(`${STATUS_CODES[status] ?? status}\n`), 'text/plain; charset=utf-8']
   if (typeof body === 'string') return [Buffer.from(body), 'text/plain; charset=utf-8']
   if (Buffer.isBuffer(body)) return [body, 'application/octet-stream']
-  if ('pipe' in body) return [body as NodeJS.ReadableStream, 'application/octet-stream']
+  if ('pipe' in body) return [body, 'application/octet-stream']
   return [Buffer.from(JSON.stringify(body)), 'application/json']
 }

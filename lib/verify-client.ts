@@ -39,7 +39,7 @@ async function decide<State>(verify: VerifyClient, ctx: UpgradeContext<State>): 
   const info: ClientInfo = { origin: ctx.origin, secure: ctx.secure, req: ctx.request }
   if (verify.length < 2)
     return { result: (await (verify as (info: ClientInfo) => boolean | Promise<boolean>)(info)) === true }
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     const callback: VerifyCallback = (result, code, name, headers) =>
       resolve({
         result: result === true,
@@ -47,6 +47,7 @@ async function decide<State>(verify: VerifyClient, ctx: UpgradeContext<State>): 
         ...(name !== undefined && { name }),
         ...(headers !== undefined && { headers }),
       })
-    verify(info, callback)
+    // An async function that takes the callback may fail before it calls it.
+    Promise.resolve(verify(info, callback)).catch(reject)
   })
 }
