@@ -46,7 +46,6 @@ export class Connection implements PipelineOwner {
   #stopKeepAlive: (() => void) | null = null
   readonly #onGone: Set<() => void> = new Set()
   #onDrained: (() => void)[] = []
-  #onFinished: SendCallback | null = null
 
   constructor(
     websocket: WebSocket,
@@ -168,10 +167,9 @@ export class Connection implements PipelineOwner {
   /** Calls back when the Close frame, and all before it, was handed to the operating system. */
   onFinished(callback: SendCallback): void {
     if (this.#state === 'closed') callback(this.#isAbnormal ? this.#closedError() : null)
-    else {
-      this.#onFinished = callback
-      this.pipeline.writer.onFlush(error => this.#finished(error))
-    }
+    // A socket that has ended takes no write whose callback would tell.
+    else if (this.pipeline.socket.writableEnded) this.whenGone(() => this.onFinished(callback))
+    else this.pipeline.writer.onFlush(error => callback(error ?? null))
   }
 
   /** Ends the connection because of an error: says the code to the peer, takes nothing more from it. */
@@ -304,12 +302,6 @@ export class Connection implements PipelineOwner {
     const wasClean = this.#state === 'closing' || this.closeCode !== CloseCode.abnormal
     const cause = this.error === null ? undefined : { cause: this.error }
     return new ConnectionClosedError(this.closeCode, this.closeReason, wasClean, cause)
-  }
-
-  #finished(error: Error | null | undefined): void {
-    const callback = this.#onFinished
-    this.#onFinished = null
-    callback?.(error ?? null)
   }
 
   #move(event: ConnectionEvent): boolean {
