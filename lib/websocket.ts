@@ -58,7 +58,6 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     open = <State>(opening: Opening<State>) => {
       const websocket = new WebSocket<State>(null, undefined, opening.settings)
       websocket.url = opening.request?.url ?? ''
-      websocket.url = opening.request?.url ?? ''
       websocket.upgradeReq = opening.request
       websocket.server = opening.server
       websocket.state = opening.state
