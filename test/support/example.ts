@@ -16,7 +16,7 @@ export interface Example {
   /** The address that it printed. */
   readonly url: string
   /** Ends it as an operator does, with SIGTERM. Resolves with its exit code, null where it had to be killed. */
-  stop(): Promise<number | null>
+  readonly stop: () => Promise<number | null>
 }
 
 /** How an example ended. */
