@@ -8,7 +8,7 @@ const REPLACEMENT = '\ufffd'
  * puts that character wherever it meets something wrong.
  */
 export function decodeUtf8(bytes: Buffer): string | null {
-  const text = bytes.toString('utf8')
+  const text = bytes.toString()
   return text.includes(REPLACEMENT) && !isUtf8(bytes) ? null : text
 }
 

@@ -1,4 +1,4 @@
-import { headerLength, writeHeader } from '../protocol/frame.js'
+import { headerLength, MAX_HEADER_BYTES, writeHeader } from '../protocol/frame.js'
 import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
 import type { Opcode } from '../protocol/opcode.js'
 import type { Duplex } from './stream.js'
@@ -8,6 +8,8 @@ export type FlushCallback = (error?: Error | null) => void
 
 /** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
 const COPY_UP_TO = 4_096
+/** Text up to this many characters, each of at most three bytes, is encoded right into the slab. */
+const SHORT_TEXT = 1_024
 const SLAB_BYTES = 65_536
 /** This many bytes of one tick are written before the tick ends. */
 const FLUSH_AT = 65_536
@@ -28,6 +30,9 @@ function flushWaiting(): void {
 
 /** Writes the frames of one connection to its socket: all that come in one tick leave in one write. */
 export class FrameWriter {
+  /** Bytes of all frames so far, those that still wait included. */
+  bytesSent = 0
+
   readonly #socket: Duplex
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
   #parts: Buffer[] = []
@@ -48,7 +53,13 @@ export class FrameWriter {
 
   /** Frames `payload` and writes it; text is encoded as UTF-8. Returns the bytes of the frame. */
   writeFrame(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, payload: string | Buffer): number {
-    const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+    if (typeof payload === 'string') {
+      if (payload.length > SHORT_TEXT) return this.writeFrame(fin, rsv1, opcode, isMasked, Buffer.from(payload))
+      const bytes = this.#writeShortText(fin, rsv1, opcode, isMasked, payload)
+      this.#schedule(bytes)
+      return bytes
+    }
+    const { length } = payload
     const bytes = headerLength(length, isMasked) + length
     const isCopied = bytes <= COPY_UP_TO
     let at = this.#reserve(isCopied ? bytes : bytes - length)
@@ -61,14 +72,11 @@ export class FrameWriter {
     slabUsed = at
     if (isCopied) {
       slabUsed += length
-      if (typeof payload === 'string') {
-        slab.write(payload, at, length)
-        if (isMasked) mask(slab, at, at + length, key)
-      } else if (isMasked) maskInto(payload, 0, length, slab, at, key)
+      if (isMasked) maskInto(payload, 0, length, slab, at, key)
       else slab.set(payload, at)
     } else {
       this.#seal()
-      this.#parts.push(isMasked ? masked(payload, key) : typeof payload === 'string' ? Buffer.from(payload) : payload)
+      this.#parts.push(isMasked ? masked(payload, key) : payload)
     }
     this.#schedule(bytes)
     return bytes
@@ -121,6 +129,24 @@ export class FrameWriter {
     callAll(callbacks, error)
   }
 
+  /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */
+  #writeShortText(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, text: string): number {
+    const start = this.#reserve(MAX_HEADER_BYTES + 3 * text.length)
+    // Where the payload stands if it is ASCII, as most text is.
+    const guess = start + headerLength(text.length, isMasked)
+    const length = slab.write(text, guess)
+    const actual = start + headerLength(length, isMasked)
+    if (actual !== guess) slab.copyWithin(actual, guess, guess + length)
+    const at = writeHeader(slab, start, fin, rsv1, opcode, isMasked, length)
+    if (isMasked) {
+      const key = nextMaskingKey()
+      slab.writeInt32BE(key, at)
+      mask(slab, actual, actual + length, key)
+    }
+    slabUsed = actual + length
+    return slabUsed - start
+  }
+
   /** Returns where `length` bytes of this writer may stand in the slab, behind its own if possible. */
   #reserve(length: number): number {
     if (slabUsed + length > SLAB_BYTES || slabOwner !== this) {
@@ -149,6 +175,7 @@ export class FrameWriter {
       waiting.push(this)
       this.#isWaiting = true
     }
+    this.bytesSent += bytes
     this.#pendingBytes += bytes
     if (this.#pendingBytes >= FLUSH_AT) this.flush()
   }
@@ -161,12 +188,7 @@ function callAll(callbacks: FlushCallback[], error: Error | null | undefined): v
 }
 
 /** A masked copy: the caller's bytes stay as they are, and may change after the call. */
-function masked(payload: string | Buffer, key: number): Buffer {
-  if (typeof payload === 'string') {
-    const bytes = Buffer.from(payload)
-    mask(bytes, 0, bytes.length, key)
-    return bytes
-  }
+function masked(payload: Buffer, key: number): Buffer {
   const bytes = Buffer.allocUnsafe(payload.length)
   maskInto(payload, 0, payload.length, bytes, 0, key)
   return bytes
