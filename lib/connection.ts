@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
+import { type CloseDiagnostics, closeChannel, messageChannel, publishMessage } from './diagnostics.js'
 import { type Handshake, pipelineOptions } from './handshake.js'
 import { keepAlive } from './keep-alive.js'
 import { MessageFlow } from './message-flow.js'
@@ -138,6 +139,7 @@ export class Connection implements PipelineOwner {
       this.#isFragmenting = !fin
     }
     if (fin) this.messagesSent++
+    if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'sent', payload)
     if (callback !== undefined) writer.onFlush(callback)
   }
 
@@ -266,6 +268,10 @@ export class Connection implements PipelineOwner {
     this.#stopKeepAlive?.()
     this.#stopKeepAlive = null
     this.#pendingPong = null
+    if (closeChannel.hasSubscribers) {
+      const { closeCode: code, closeReason: reason } = this
+      closeChannel.publish({ websocket: this.#websocket, code, reason, error: this.error } satisfies CloseDiagnostics)
+    }
     this.pipeline.writer.discard(this.#closedError())
     for (const callback of this.#onGone) callback()
     this.#onGone.clear()

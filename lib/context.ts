@@ -11,6 +11,8 @@ export class MessageContext<State = unknown, Data = unknown> {
   /** Whether it arrived as binary. */
   readonly binary: boolean
   readonly socket: WebSocket<State>
+  /** Aborted when the time that `timeout()` gives is over, or the connection gone; undefined without that middleware. */
+  signal: AbortSignal | undefined = undefined
   /** Sent to the peer when the chain has settled, where it is defined. */
   reply: Sendable | undefined = undefined
 

@@ -1,6 +1,7 @@
 import { Chain } from './compose.js'
 import type { Connection } from './connection.js'
 import { MessageContext } from './context.js'
+import { messageChannel, publishMessage } from './diagnostics.js'
 import type { Message } from './protocol/message-assembler.js'
 import type { WebSocket } from './websocket.js'
 
@@ -31,6 +32,7 @@ export class MessageFlow {
   }
 
   receive(message: Message): void {
+    if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'received', message)
     if (this.#messages === null || this.#messages.length === 0) this.#deliver(message)
     else this.#handle(this.#messages, message)
   }

@@ -3,6 +3,7 @@ import type { connect } from './client.js'
 import type { Chain } from './compose.js'
 import { Connection } from './connection.js'
 import type { MessageContext } from './context.js'
+import { type OpenDiagnostics, openChannel } from './diagnostics.js'
 import { type ClientOptions, type Dialing, dial } from './dial.js'
 import { type Handshake, type ProtocolVersion, takenOver } from './handshake.js'
 import { type ConnectionSettings, connectionSettings } from './options.js'
@@ -30,6 +31,16 @@ export interface Opening<State> {
   readonly head: Buffer
   readonly settings: ConnectionSettings
   readonly messages: Chain<MessageContext> | null
+}
+
+/** How a connection ended. */
+export interface Ending {
+  /** The close code (RFC 6455 section 7.1.5): 1006 where no Close frame came, 1005 where it had no code. */
+  readonly code: number
+  /** The reason of the peer's Close frame, empty where there was none. */
+  readonly reason: string
+  /** Why the connection failed, null where it did not. */
+  readonly error: Error | null
 }
 
 const NO_DATA = Buffer.alloc(0)
@@ -185,6 +196,28 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     return this.#connection?.latency ?? Number.NaN
   }
 
+  /** Messages that came, before any middleware; what is not complete does not count. */
+  get messagesReceived(): number {
+    return this.#connection?.pipeline.messagesReceived ?? 0
+  }
+
+  /** Bytes that were given to the operating system or wait for it, frames and all. */
+  get bytesSent(): number {
+    return this.#connection?.pipeline.writer.bytesSent ?? 0
+  }
+
+  /** Messages that were sent, to the last part of each. */
+  get messagesSent(): number {
+    return this.#connection?.messagesSent ?? 0
+  }
+
+  /** How the connection ended (RFC 6455 section 7.1.5); null while it has not. */
+  get ending(): Ending | null {
+    if (this.#connection?.state !== 'closed') return null
+    const { closeCode: code, closeReason: reason, error } = this.#connection
+    return { code, reason, error }
+  }
+
   /** The stages of the connection; null while it is not open. */
   get pipeline(): Pipeline | null {
     return this.#connection?.pipeline ?? null
@@ -230,10 +263,14 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     )
   }
 
-  /** Calls back when the connection is gone, which may be before its last message is read and `'close'` emitted. */
-  whenGone(callback: () => void): void {
-    if (this.#connection !== null) this.#connection.whenGone(callback)
-    else this.once('close', callback)
+  /**
+   * Calls back when the connection is gone, which may be before its last message is read and `'close'` emitted; at once
+   * where it is. Returns what takes that back.
+   */
+  whenGone(callback: () => void): () => void {
+    if (this.#connection !== null) return this.#connection.whenGone(callback)
+    this.once('close', callback)
+    return () => this.off('close', callback)
   }
 
   /** Ends the readable side behind the last message; the connection calls it. */
@@ -269,6 +306,9 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   #attach(socket: Duplex, handshake: Handshake, head: Buffer, messages: Chain<MessageContext> | null): void {
     const connection = new Connection(this as unknown as WebSocket, socket, handshake, head, this.#settings, messages)
     this.#connection = connection
+    if (openChannel.hasSubscribers) {
+      openChannel.publish({ websocket: this as unknown as WebSocket } satisfies OpenDiagnostics)
+    }
     process.nextTick(openNextTick, this, connection)
     this.writeHeld()
   }

@@ -33,6 +33,9 @@ export class FrameWriter {
   /** Bytes of all frames so far, those that still wait included. */
   bytesSent = 0
 
+  /** Bytes of all frames so far, those that still wait included. */
+  bytesSent = 0
+
   readonly #socket: Duplex
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
   #parts: Buffer[] = []
@@ -175,6 +178,7 @@ export class FrameWriter {
       waiting.push(this)
       this.#isWaiting = true
     }
+    this.bytesSent += bytes
     this.bytesSent += bytes
     this.#pendingBytes += bytes
     if (this.#pendingBytes >= FLUSH_AT) this.flush()
