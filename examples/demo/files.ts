@@ -1,13 +1,10 @@
 // Serves the files of public/ and nothing else.
-import { readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname } from 'node:path'
 
 // Compiled, this module lies somewhere in build/; the files stay where they are written.
 const FOLDER = new URL('examples/demo/public/', import.meta.resolve('sluice/package.json'))
-// Only these names are served, so that no path leads anywhere else.
-const NAMES = new Set(readdirSync(FOLDER))
 const TYPES = new Map([
   ['.html', 'text/html; charset=utf-8'],
   ['.css', 'text/css; charset=utf-8'],
@@ -22,17 +19,20 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 }
 
+// Path → body. They are few, and what is read beforehand needs no path that a client has made up.
+const FILES = new Map(readdirSync(FOLDER).map(name => [`/${name}`, readFileSync(new URL(name, FOLDER))]))
+
 /** Answers a request with a file of public/: `/` with the page, 404 where there is none of that name. */
-export async function serveFile(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [path] = (request.url ?? '/').split('?', 1)
-  const name = path === '/' ? 'index.html' : String(path).slice(1)
+export function serveFile(request: IncomingMessage, response: ServerResponse): void {
+  const [address = ''] = (request.url ?? '').split('?', 1)
+  const path = address === '/' ? '/index.html' : address
+  const body = FILES.get(path)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { Allow: 'GET, HEAD' }).end()
-  } else if (NAMES.has(name)) {
-    const body = await readFile(new URL(name, FOLDER))
-    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES.get(extname(name)), 'Content-Length': body.length })
-    response.end(body)
-  } else {
+  } else if (body === undefined) {
     response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end('There is nothing here.\n')
+  } else {
+    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES.get(extname(path)), 'Content-Length': body.length })
+    response.end(body)
   }
 }

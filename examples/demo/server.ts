@@ -1,7 +1,7 @@
 // The demo that `npm start` runs: one http server for a page and, over WebSocket, a chat among all its tabs. Beside its chat
 // connection every tab has a second one, over which it is told how the first one does, and says when to pause it.
 import { once } from 'node:events'
-import { createServer, type Server as HttpServer } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'sluice'
 import { count, enter, join, type Member } from './chat.js'
@@ -9,7 +9,7 @@ import { serveFile } from './files.js'
 import { findMember, type Observer, observe } from './statistics.js'
 
 const http = createServer(serveFile)
-await listen(http, process.env['PORT'] || '8080')
+await listen(process.env['PORT'] || '8080')
 
 const chat = new Server<Member>({ server: http, path: '/chat', maxMessageBytes: 8_192 })
 chat.use({ upgrade: enter, message: count })
@@ -25,14 +25,13 @@ console.log(`The demo runs on http://localhost:${(http.address() as AddressInfo)
 process.once('SIGINT', close).once('SIGTERM', close)
 
 /** Says goodbye to every tab (1001, going away); then nothing keeps the process any more. */
-async function close(): Promise<void> {
+function close(): void {
   http.close()
-  await Promise.all([chat.close(1001), statistics.close(1001)])
-  http.closeAllConnections()
+  void Promise.all([chat.close(1001), statistics.close(1001)]).then(() => http.closeAllConnections())
 }
 
 /** Listens, or says in one sentence why that cannot be. */
-async function listen(http: HttpServer, port: string): Promise<void> {
+async function listen(port: string): Promise<void> {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     fail(`PORT must be a whole number from 0 to 65535, not "${port}".`)
   try {

@@ -11,11 +11,11 @@ export interface Observer {
 
 /** Upgrade middleware: finds the chat connection whose id the address names; without one there is nothing to connect to. */
 export function findMember(chat: Server<Member>): Middleware<UpgradeContext<Observer>> {
-  return function findMember(ctx, next) {
+  return (ctx, next) => {
     const id = ctx.query.get('id')
-    const found = [...chat.clients].find(ws => ws.state.id === id)
-    if (found === undefined) return ctx.throw(404, 'There is no connection of this id.')
-    ctx.state = { chat: found }
+    const member = [...chat.clients].find(ws => ws.state.id === id)
+    if (member === undefined) return ctx.throw(404, 'There is no connection of this id.')
+    ctx.state = { chat: member }
     return next()
   }
 }

@@ -66,6 +66,17 @@ async function failure(port: number | string): Promise<{ code: number | null; st
   return { code, stdout, stderr }
 }
 
+/** What an element of the page says. */
+async function read(page: Page, selector: string): Promise<string> {
+  return (await page.textContent(selector)) ?? ''
+}
+
+/** Says something in the chat. */
+async function say(page: Page, words: string): Promise<void> {
+  await page.fill('#say', words)
+  await page.press('#say', 'Enter')
+}
+
 t.test('a taken port: one sentence and exit code 1', async t => {
   const taken = createServer().listen(0)
   t.teardown(() => taken.close())
@@ -173,14 +184,9 @@ t.test('the page in Chromium', { skip }, async t => {
     await page.locator('#pause:enabled').waitFor()
     return page
   }
-  const read = async (page: Page, selector: string): Promise<string> => (await page.textContent(selector)) ?? ''
   const value = (page: Page, stage: string): Promise<string> => read(page, `[data-stage=${stage}] .figure`)
   const counters = async (page: Page): Promise<string[]> =>
     Promise.all(['socket', 'frames', 'messages', 'middleware', 'handler'].map(stage => value(page, stage)))
-  const say = async (page: Page, words: string): Promise<void> => {
-    await page.fill('#say', words)
-    await page.press('#say', 'Enter')
-  }
   /** Waits for statistics that are newer than what another tab says now. */
   const hear = async (page: Page, other: Page, words: string): Promise<void> => {
     const before = await read(page, '#back')
@@ -228,11 +234,11 @@ t.test('the page in Chromium', { skip }, async t => {
     t.equal(await other.getByText('I was held back').count(), 0)
 
     await page.press('#pause', 'Enter')
-    await page.getByText('All 4,000 messages arrived, in order, and none was lost.').waitFor()
+    await page.getByText('All 5,000 messages arrived, in order, and none was lost.').waitFor()
     await other.getByText('I was held back').waitFor()
     await page.locator('.line:not(.pending)', { hasText: 'I was held back' }).waitFor()
     t.match(await value(page, 'tab'), /^0\s+B$/)
-    t.match(await read(page, '.legend [data-part=handled] dd'), '16.0 MB')
+    t.match(await read(page, '.legend [data-part=handled] dd'), '25.0 MB')
     t.same(complaints, [], 'nothing in the console')
   })
 
@@ -246,7 +252,7 @@ t.test('the page in Chromium', { skip }, async t => {
     t.match(await read(page, '.legend [data-part=server] dd'), /^\d+\.\d kB$/)
     t.match(await value(page, 'tab'), /MB$/)
     await page.getByText('Slow handler').click()
-    await page.getByText('All 4,000 messages arrived, in order, and none was lost.').waitFor()
+    await page.getByText('All 5,000 messages arrived, in order, and none was lost.').waitFor()
     t.pass('all of it arrived')
   })
 
@@ -259,7 +265,7 @@ t.test('the page in Chromium', { skip }, async t => {
     t.ok(await page.isDisabled('#pause'))
     await start(t, demo.port)
     await page.getByRole('status').filter({ hasText: 'Connected again' }).waitFor()
-    await page.locator('#banner', { hasText: 'Connected again.' }).waitFor()
+    await page.locator('#banner', { hasText: 'Connected again.' }).waitFor({ state: 'attached' })
     await page.locator('#pause:enabled').waitFor()
     await say(page, 'Here I am again')
     await page.locator('.line:not(.pending)', { hasText: 'Here I am again' }).waitFor()

@@ -1,12 +1,12 @@
 // A flood: many numbered messages at once, more than the buffers on the way can take. Each carries its number in its first
 // four bytes, by which the server's handler sees whether any is missing or has overtaken another.
 
-import { bytes, count } from './format.js'
+import { count } from './format.js'
 
-export const MESSAGES = 4_000
-export const MESSAGE_BYTES = 4_000
+export const MESSAGES = 5_000
+export const MESSAGE_BYTES = 5_000
 export const FLOOD_BYTES = MESSAGES * MESSAGE_BYTES
-export const FLOOD_SIZE = `${count(MESSAGES)} messages, ${bytes(FLOOD_BYTES).join(' ')}`
+export const FLOOD_SIZE = `${count(MESSAGES)} messages, ${count(FLOOD_BYTES / 1_000_000)} MB`
 
 /**
  * Gives every message of a flood to `send`, without waiting: what cannot leave yet is the browser's to keep. The numbers

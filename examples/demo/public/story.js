@@ -21,7 +21,7 @@ export function tell(statistics, flood) {
 function tellFlood({ isPaused, isSlow }) {
   if (isPaused) {
     return (
-      'The server’s counters stand still: it has stopped reading. It keeps a few kilobytes, TCP’s buffers are full, ' +
+      'The server’s counters stand still: it has stopped reading. It keeps some kilobytes, TCP’s buffers are full, ' +
       'and the rest waits here, in your browser. Open the gate when you have seen enough.'
     )
   }
