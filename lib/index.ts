@@ -9,21 +9,31 @@ WebSocket.connect = connect
 WebSocket.WebSocket = WebSocket
 WebSocket.Client = WebSocket
 
+export { bearerToken, type TokenSource, tokenSources } from './bearer-token.js'
 export { type ConnectOptions, connect } from './client.js'
 export { Chain, type Middleware, type Next } from './compose.js'
+export { constantTimeEqual } from './constant-time.js'
 export { MessageContext } from './context.js'
+export type {
+  CloseDiagnostics,
+  MessageDiagnostics,
+  OpenDiagnostics,
+  UpgradeDiagnostics,
+} from './diagnostics.js'
 export type { ClientOptions } from './dial.js'
 export { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, type WebSocketEventMap } from './event-target.js'
 export type { MessageFlags, WebSocketEvents } from './events.js'
 export type { ProtocolVersion } from './handshake.js'
-export type { ConnectionOptions, ConnectionSettings } from './options.js'
+export { type ConnectionOptions, type ConnectionSettings, numberOption } from './options.js'
 export type { Sendable, SendCallback, SendOptions, SendPart, StreamCallback } from './outgoing.js'
+export { type PathMatch, type PathParams, PathPattern, pathSegments } from './path-pattern.js'
 export { CloseCode } from './protocol/close-code.js'
 export {
   ConnectionClosedError,
   type ErrorCode,
   HandshakeError,
   LocalProtocolError,
+  optionTypeError,
   RemoteProtocolError,
   WebSocketError,
 } from './protocol/errors.js'
@@ -44,10 +54,11 @@ export { FrameDecoder, type FrameDecoderOptions, type Role } from './streams/fra
 export { FrameEncoder } from './streams/frame-encoder.js'
 export { MessageDecoder, type MessageDecoderOptions } from './streams/message-decoder.js'
 export { MessageEncoder, type MessageEncoderOptions } from './streams/message-encoder.js'
-export { type RefusalBody, UpgradeContext } from './upgrade-context.js'
-export type { ClientInfo, VerifyCallback, VerifyClient } from './verify-client.js'
+export { type Provides, type RefusalBody, UpgradeContext } from './upgrade-context.js'
+export { type ClientInfo, type VerifyCallback, type VerifyClient, verifyClient } from './verify-client.js'
 export {
   type Address,
+  type Ending,
   WebSocket,
   WebSocket as Client,
   WebSocket as default,

@@ -114,6 +114,22 @@ const REMOTE = {
     closeCode: 1013,
     message: 'incomplete messages of this process hold more than maxTotalBufferedBytes: the largest was shed',
   },
+  WS_ERR_INVALID_JSON: { rule: 'RFC 8259', closeCode: 1007, message: 'the message is not JSON that json() accepts' },
+  WS_ERR_INVALID_MESSAGE: {
+    rule: 'docs/middleware/validate.md',
+    closeCode: 1008,
+    message: 'the message is not what the schema of validate() asks for',
+  },
+  WS_ERR_RATE_LIMIT: {
+    rule: 'docs/middleware/rate-limit.md',
+    closeCode: 1008,
+    message: 'more comes than rateLimit() allows',
+  },
+  WS_ERR_HANDLER_TIMEOUT: {
+    rule: 'docs/middleware/timeout.md',
+    closeCode: 1013,
+    message: 'the handlers of a message took longer than timeout() gives them',
+  },
 } as const
 
 /** What the caller of sluice did wrong with a connection. */
