@@ -82,10 +82,10 @@ async function compile(blocks: readonly Block[]): Promise<string> {
   }
   const tsconfig = { extends: '../../tsconfig.base.json', compilerOptions, include: ['src'] }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
-  const compiler = path.join(root, 'node_modules/typescript/bin/tsc')
+  const compiler = path.join(root, 'node_modules/typescript/lib/tsc.js')
   return promisify(execFile)(process.execPath, [compiler, '-p', folder]).then(
     ({ stdout }) => stdout,
-    (error: { stdout: string }) => error.stdout,
+    (error: Error & { stdout: string }) => error.stdout || error.message,
   )
 }
 
