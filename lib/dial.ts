@@ -1,12 +1,14 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { type RequestOptions, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { parseAddress } from './address.js'
 import type { Handshake } from './handshake.js'
 import type { ConnectionOptions, ConnectionSettings } from './options.js'
 import { checkResponse, createKey, requestHeaders } from './protocol/client-handshake.js'
 import { HandshakeError, type HandshakeErrorCode, optionTypeError } from './protocol/errors.js'
 import { isToken } from './protocol/header-grammar.js'
-import { MAX_HEADERS, SERVER_LIMITS } from './protocol/limits.js'
+import { MAX_HEADERS } from './protocol/limits.js'
+import { ignoreError } from './refusal.js'
 import type { WebSocket } from './websocket.js'
 
 /** Options of a client: its own, those of every connection, and what `https.request` takes (TLS, agent, localAddress …). */
@@ -33,22 +35,16 @@ export interface Dialing {
   abort(): void
 }
 
-interface Target {
-  readonly isSecure: boolean
-  readonly request: RequestOptions
-}
-
 /** What of an answer's body goes into the error, in bytes. */
 const MAX_BODY_BYTES = 65_536
 
-const SECURE: ReadonlyMap<string, boolean> = new Map([
-  ['ws:', false],
-  ['http:', false],
-  ['ws+unix:', false],
-  ['wss:', true],
-  ['https:', true],
-  ['wss+unix:', true],
-])
+/** Errors that tell what another server answered. */
+const answers: WeakSet<object> = new WeakSet()
+
+/** Whether an error tells what a server answered to a client of ours: nothing of it is meant for anybody else. */
+export function isAnswer(error: unknown): boolean {
+  return answers.has(Object(error))
+}
 
 /**
  * Connects and does the client's part of the opening handshake (RFC 6455 section 4.1). What goes wrong ends `websocket`
@@ -76,12 +72,14 @@ export function dial(
     // With an agent, `createConnection` would not be asked; without one, nobody else knows the port that goes unsaid.
     ...(passed.createConnection === undefined && { agent: false }),
     defaultPort: target.isSecure ? 443 : 80,
-    maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
+    maxHeaderSize: settings.maxHeaderBytes,
     ...passed,
     ...target.request,
+    method: 'GET',
     headers,
   } as RequestOptions)
-  request.maxHeadersCount = MAX_HEADERS
+  // One more than is allowed, for it to be seen that there are too many: Node leaves the rest out in silence.
+  request.maxHeadersCount = MAX_HEADERS + 1
 
   let isOver = false
   const timer =
@@ -110,22 +108,39 @@ export function dial(
     detail?: string,
     more?: ConstructorParameters<typeof HandshakeError>[2],
   ): void {
-    finish(new HandshakeError(code, detail, more))
+    const error = new HandshakeError(code, detail, more)
+    if (more?.statusCode !== undefined) answers.add(error)
+    finish(error)
+  }
+
+  function onRequestError(cause: Error): void {
+    fail('WS_ERR_HANDSHAKE_ABORTED', cause.message, { cause })
+  }
+
+  function onRequestClose(): void {
+    fail('WS_ERR_HANDSHAKE_ABORTED')
   }
 
   request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const accepted = checkResponse(response, offer)
-    if (isOver || typeof accepted === 'string') {
-      socket.on('error', () => {})
+    const accepted =
+      response.rawHeaders.length > 2 * MAX_HEADERS
+        ? `there are more than ${MAX_HEADERS} headers`
+        : checkResponse(response, offer)
+    if (typeof accepted === 'string') {
+      socket.on('error', ignoreError)
       socket.destroy()
-      if (typeof accepted === 'string') fail('WS_ERR_INVALID_HANDSHAKE', accepted, answer(response))
+      fail('WS_ERR_INVALID_HANDSHAKE', accepted, answer(response))
       return
     }
+    // Nothing can be over before: what ends the dialing ends the request, and its events with it.
     settle()
     websocket.emit('upgrade', response)
-    onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '' }, head)
+    if (websocket.destroyed) socket.on('error', ignoreError).destroy()
+    else onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '' }, head)
   })
   request.on('response', response => {
+    // The request is over before its body is read. What goes wrong from now on, reading the body tells.
+    request.off('error', onRequestError).off('close', onRequestClose).on('error', ignoreError)
     if (websocket.listenerCount('unexpected-response') > 0 && settle()) {
       websocket.emit('unexpected-response', request, response)
       return
@@ -136,8 +151,11 @@ export function dial(
       cause => fail('WS_ERR_HANDSHAKE_ABORTED', undefined, { ...answer(response), cause }),
     )
   })
-  request.on('error', cause => fail('WS_ERR_HANDSHAKE_ABORTED', cause.message, { cause }))
-  request.on('close', () => fail('WS_ERR_HANDSHAKE_ABORTED'))
+  // A 101 without an Upgrade is one of the answers that go before the real one, to Node, which then waits for that.
+  request.on('information', ({ statusCode, headers }) => {
+    if (statusCode === 101) fail('WS_ERR_INVALID_HANDSHAKE', 'there is no Upgrade header', { statusCode, headers })
+  })
+  request.on('error', onRequestError).on('close', onRequestClose)
   if (signal?.aborted) process.nextTick(onAbort)
   else signal?.addEventListener('abort', onAbort, { once: true })
   request.end()
@@ -147,37 +165,6 @@ export function dial(
     abort() {
       if (settle()) request.destroy()
     },
-  }
-}
-
-/**
- * Where an address leads.
- * @throws TypeError `WS_ERR_INVALID_URL`
- */
-function parseAddress(address: string): Target {
-  let url: URL
-  try {
-    url = new URL(address)
-  } catch (cause) {
-    throw Object.assign(optionTypeError('WS_ERR_INVALID_URL', address), { cause })
-  }
-  const isSecure = SECURE.get(url.protocol)
-  if (isSecure === undefined) {
-    throw optionTypeError('WS_ERR_INVALID_URL', `${url.protocol} is none of ${[...SECURE.keys()].join(' ')}`)
-  }
-  // RFC 6455 section 3: fragment identifiers must not be used.
-  if (url.hash !== '') throw optionTypeError('WS_ERR_INVALID_URL', 'it must not have a fragment (#)')
-  const auth =
-    url.username === '' ? {} : { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` }
-  if (url.protocol.endsWith('+unix:')) {
-    const [socketPath = '', path = '/'] = url.pathname.split(':')
-    if (socketPath === '') throw optionTypeError('WS_ERR_INVALID_URL', 'ws+unix:/socket/path:/request/path')
-    return { isSecure, request: { socketPath, path: path + url.search, ...auth } }
-  }
-  const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname
-  return {
-    isSecure,
-    request: { host, port: url.port || (isSecure ? 443 : 80), path: url.pathname + url.search, ...auth },
   }
 }
 

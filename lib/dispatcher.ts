@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { optionTypeError } from './protocol/errors.js'
 import { SERVER_LIMITS } from './protocol/limits.js'
-import { refuse } from './refusal.js'
+import { ignoreError, refuse } from './refusal.js'
 import { pathOf } from './upgrade-context.js'
 
 /** Takes an upgrade over. */
@@ -42,8 +42,8 @@ class Dispatcher {
     if (claim !== undefined) claim(request, socket, head)
     else if (this.#http.listenerCount('upgrade') === 1) {
       // Nobody else is there to answer: a client must not be left hanging.
-      socket.on('error', () => {})
-      refuse(socket, 404, [], undefined, SERVER_LIMITS.closeTimeoutMs)
+      socket.on('error', ignoreError)
+      refuse(socket, { status: 404, timeoutMs: SERVER_LIMITS.closeTimeoutMs })
     }
   }
 }

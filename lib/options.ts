@@ -13,6 +13,8 @@ export interface ConnectionOptions {
   readonly keepAliveTimeoutMs?: number
   /** Bytes of one message, on the wire and inflated; above it the connection is closed with 1009. Default 1 MiB on a server, 16 MiB on a client. */
   readonly maxMessageBytes?: number
+  /** Bytes of all header lines of a handshake; above it 431, or `WS_ERR_HANDSHAKE_ABORTED`. A `server` that is given has its own `maxHeaderSize`. Default 16 KiB. */
+  readonly maxHeaderBytes?: number
   /** Bytes waiting to be sent from which on `write` and `send` return false. Default 64 KiB. */
   readonly writableHighWaterMark?: number
   /** Bytes waiting to be sent above which the next send terminates the connection. Default: 4 MiB, or 4 × `maxMessageBytes` if that is more. */
@@ -42,6 +44,7 @@ const RANGES: Record<
   keepAliveIntervalMs: [0, MAX_TIMEOUT_MS, false],
   keepAliveTimeoutMs: [1, MAX_TIMEOUT_MS, false],
   maxMessageBytes: [1, 2 ** 32, true],
+  maxHeaderBytes: [1, 2 ** 30, false],
   writableHighWaterMark: [1, 2 ** 32, false],
   maxBufferedBytes: [1, Number.MAX_SAFE_INTEGER, true],
   maxLifetimeMs: [1, MAX_TIMEOUT_MS, true],
@@ -80,6 +83,18 @@ export function booleanOption(name: string, value: unknown, fallback: boolean): 
   throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be true or false, not ${typeof value}`)
 }
 
+/**
+ * The function that an option is; undefined where it is left out.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`
+ */
+export function functionOption<Fn extends (...args: never[]) => unknown>(
+  name: string,
+  value: Fn | undefined,
+): Fn | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a function, not ${typeof value}`)
+}
+
 /** The options of a connection, checked and merged with the defaults of a server or of a client. */
 export function connectionSettings(options: ConnectionOptions, defaults: Limits = SERVER_LIMITS): ConnectionSettings {
   const number = (name: keyof typeof RANGES, fallback: number = defaults[name]): number =>
@@ -91,6 +106,7 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
     keepAliveIntervalMs: number('keepAliveIntervalMs'),
     keepAliveTimeoutMs: number('keepAliveTimeoutMs'),
     maxMessageBytes,
+    maxHeaderBytes: number('maxHeaderBytes'),
     writableHighWaterMark: number('writableHighWaterMark'),
     maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
     maxLifetimeMs: number('maxLifetimeMs'),

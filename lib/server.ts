@@ -1,23 +1,26 @@
 import { EventEmitter } from 'node:events'
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { claimUpgrades } from './dispatcher.js'
-import { type ConnectionOptions, type ConnectionSettings, connectionSettings, numberOption } from './options.js'
+import {
+  booleanOption,
+  type ConnectionOptions,
+  type ConnectionSettings,
+  connectionSettings,
+  functionOption,
+  numberOption,
+} from './options.js'
+import { createOwnHttp, sinceConnect } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { optionTypeError } from './protocol/errors.js'
 import { formatResponse } from './protocol/handshake.js'
-import { MAX_HEADERS, SERVER_LIMITS } from './protocol/limits.js'
-import { Upgrade, type UpgradeCallback } from './upgrade.js'
-import type { UpgradeContext } from './upgrade-context.js'
+import { SERVER_LIMITS } from './protocol/limits.js'
+import { Upgrade, type UpgradeCallback, type UpgradeOwner } from './upgrade.js'
+import { pathOf, type UpgradeContext } from './upgrade-context.js'
 import { type VerifyClient, verifyClient } from './verify-client.js'
 import type { WebSocket } from './websocket.js'
 
@@ -73,8 +76,8 @@ export interface ServerEvents<State = unknown> {
   close: []
 }
 
-/** When a connection of a server of our own was made, for its handshake's deadline. */
-const connectedAt: WeakMap<Duplex, number> = new WeakMap()
+/** The requests that were given to a `handleUpgrade`: a socket has one answer for each. */
+const handled: WeakSet<IncomingMessage> = new WeakSet()
 
 /**
  * Accepts WebSockets: upgrade middleware decides who is let in, before the 101; message middleware sees each message.
@@ -98,11 +101,12 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   readonly #http: HttpServer | null
   readonly #isOwnHttp: boolean
   #unclaim: (() => void) | null = null
-  #pendingUpgrades = 0
+  readonly #pending: Set<Upgrade<State>> = new Set()
   readonly #maxConnections: number
   readonly #maxPendingUpgrades: number
   #closing: Promise<void> | null = null
-  readonly #handled: WeakSet<Duplex> = new WeakSet()
+  /** The http server of our own will not be listening. */
+  #hasFailed = false
 
   /**
    * @param callback called when a server of its own is listening
@@ -110,13 +114,19 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
    */
   constructor(options: ServerOptions = {}, callback?: () => void) {
     super()
-    const ways = [options.port !== undefined, options.server !== undefined, options.noServer === true]
+    const { path, port, server } = options
+    this.#isOwnHttp = (port ?? undefined) !== undefined
+    const ways = [this.#isOwnHttp, (server ?? undefined) !== undefined, options.noServer === true]
     if (ways.filter(Boolean).length !== 1) {
       throw optionTypeError('WS_ERR_INVALID_OPTION', 'one of port, server and noServer must be given, and only one')
     }
+    if (path !== undefined && !String(path).startsWith('/')) {
+      throw optionTypeError('WS_ERR_INVALID_OPTION', `path must begin with a slash, unlike ${JSON.stringify(path)}`)
+    }
     this.options = options
-    this.path = options.path
+    this.path = path
     this.settings = connectionSettings(options)
+    booleanOption('disableHixie', options.disableHixie, false)
     this.#maxConnections = numberOption('maxConnections', options.maxConnections, SERVER_LIMITS.maxConnections, [
       1,
       2 ** 32,
@@ -128,17 +138,18 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
       SERVER_LIMITS.maxPendingUpgrades,
       [1, 2 ** 32, true],
     )
-    this.#open = options.clientTracking === false ? new Set() : this.clients
-    if (options.verifyClient) this.use(verifyClient(options.verifyClient))
-    if (options.handleProtocols) this.use(chooseProtocol(options.handleProtocols))
+    this.#open = booleanOption('clientTracking', options.clientTracking, true) ? this.clients : new Set()
+    const verify = functionOption('verifyClient', options.verifyClient)
+    if (verify !== undefined) this.use(verifyClient(verify))
+    const choose = functionOption('handleProtocols', options.handleProtocols)
+    if (choose !== undefined) this.use(chooseProtocol(choose))
 
-    this.#isOwnHttp = options.port !== undefined
-    this.#http = options.server ?? (this.#isOwnHttp ? this.#createHttp() : null)
+    this.#http = server ?? (this.#isOwnHttp ? createOwnHttp(this.settings) : null)
     if (this.#http === null) return
     this.#unclaim = claimUpgrades(this.#http, this.path, this.#claim)
     this.#http.on('listening', this.#onListening).on('error', this.#onError)
     if (callback !== undefined) this.once('listening', callback)
-    if (this.#isOwnHttp) this.#http.listen({ port: options.port, host: options.host, backlog: options.backlog })
+    if (this.#isOwnHttp) this.#http.listen({ port, host: options.host, backlog: options.backlog })
   }
 
   /** The chain that every message passes; the connections ask for it. */
@@ -181,21 +192,22 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     upgradeHead: Buffer,
     callback: UpgradeCallback<State> = this.#emitConnection,
   ): void {
-    if (this.#handled.has(socket)) throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
-    this.#handled.add(socket)
-    let isCounted = true
-    this.#pendingUpgrades++
-    const onEnd = (): void => {
-      if (isCounted) this.#pendingUpgrades--
-      isCounted = false
+    if (handled.has(request)) throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
+    handled.add(request)
+    const owner: UpgradeOwner<State> = {
+      server: this,
+      isFull: () => this.#open.size >= this.#maxConnections,
+      onOpen: websocket => {
+        this.#track(websocket)
+        callback(websocket, request)
+      },
+      onEnd: ended => this.#pending.delete(ended),
     }
-    const onOpen: UpgradeCallback<State> = (websocket, asked) => {
-      this.#track(websocket)
-      callback(websocket, asked)
-    }
-    const upgrade = new Upgrade(this, request, socket, upgradeHead, onOpen, onEnd)
-    const isFull = this.#pendingUpgrades > this.#maxPendingUpgrades || this.#open.size >= this.#maxConnections
+    const upgrade = new Upgrade(owner, request, socket, upgradeHead)
+    this.#pending.add(upgrade)
+    const isFull = this.#pending.size > this.#maxPendingUpgrades || owner.isFull()
     if (this.#closing !== null || isFull) upgrade.refuse(503)
+    else if (this.path !== undefined && pathOf(request) !== this.path) upgrade.refuse(404)
     else upgrade.run(this.settings.handshakeTimeoutMs - sinceConnect(socket))
   }
 
@@ -216,7 +228,16 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     const callback = typeof code === 'function' ? code : typeof options === 'function' ? options : undefined
     const closeCode = typeof code === 'function' ? CloseCode.goingAway : code
     encodeClosePayload(closeCode, data)
-    this.#closing ??= this.#close(closeCode, data, typeof options === 'function' ? {} : options)
+    const { timeoutMs, signal }: CloseOptions = typeof options === 'function' ? {} : options
+    const waitMs = numberOption('timeoutMs', timeoutMs, this.settings.closeTimeoutMs, [0, 2 ** 31 - 1, false])
+    if (this.#closing === null) {
+      // Assigned before anything is closed, since what is closed may ask for this again.
+      let follow: (closing: Promise<void>) => void = () => {}
+      this.#closing = new Promise(resolve => {
+        follow = resolve
+      })
+      follow(this.#close(closeCode, data, waitMs, signal))
+    }
     if (callback !== undefined) void this.#closing.then(() => callback())
     return this.#closing
   }
@@ -244,20 +265,16 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     )
   }
 
-  async #close(code: number, data: string, { timeoutMs, signal }: CloseOptions): Promise<void> {
+  async #close(code: number, data: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     this.#unclaim?.()
     this.#http?.off('listening', this.#onListening)
     const gone: Promise<void>[] = [...this.#open].map(websocket => this.#closeOne(websocket, code, data))
-    if (this.#isOwnHttp && this.#http !== null) {
-      const http = this.#http
-      if (http.listening) gone.push(new Promise(resolve => http.close(() => resolve())))
-      http.closeIdleConnections()
-    }
+    for (const upgrade of this.#pending) upgrade.cancel()
+    if (this.#isOwnHttp && this.#http !== null) gone.push(this.#closeHttp(this.#http))
     const terminate = (): void => {
       for (const websocket of this.#open) websocket.terminate()
-      if (this.#isOwnHttp) this.#http?.closeAllConnections()
     }
-    const timer = setTimeout(terminate, timeoutMs ?? this.settings.closeTimeoutMs)
+    const timer = setTimeout(terminate, timeoutMs)
     signal?.addEventListener('abort', terminate, { once: true })
     if (signal?.aborted) terminate()
     await Promise.all(gone)
@@ -274,24 +291,19 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     })
   }
 
+  #closeHttp(http: HttpServer): Promise<void> {
+    // What is no WebSocket has nothing to wait for: a request half sent, or none yet.
+    http.closeAllConnections()
+    return new Promise(resolve => {
+      if (this.#hasFailed) resolve()
+      else if (http.listening) http.close(() => resolve())
+      else http.once('listening', () => http.close(() => resolve())).once('error', () => resolve())
+    })
+  }
+
   #track(websocket: WebSocket<State>): void {
     this.#open.add(websocket)
     websocket.whenGone(() => this.#open.delete(websocket))
-  }
-
-  #createHttp(): HttpServer {
-    const { handshakeTimeoutMs } = this.settings
-    const timeoutMs = handshakeTimeoutMs === Number.POSITIVE_INFINITY ? 0 : handshakeTimeoutMs
-    const http = createHttpServer({
-      maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
-      headersTimeout: timeoutMs,
-      requestTimeout: timeoutMs,
-      connectionsCheckingInterval: Math.min(1_000, Math.max(10, timeoutMs / 4)),
-    })
-    http.maxHeadersCount = MAX_HEADERS
-    http.on('connection', socket => connectedAt.set(socket, performance.now()))
-    http.on('request', answerPlainRequest)
-    return http
   }
 
   #claim = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -309,24 +321,9 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   #onError = (error: Error): void => {
+    this.#hasFailed = this.#http?.listening !== true
     this.emit('error', error)
   }
-}
-
-/** Milliseconds since the connection was made; 0 where the server is not our own. */
-function sinceConnect(socket: Duplex): number {
-  const at = connectedAt.get(socket)
-  return at === undefined ? 0 : performance.now() - at
-}
-
-function answerPlainRequest(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(426, {
-    Upgrade: 'websocket',
-    Connection: 'Upgrade, close',
-    'Sec-WebSocket-Version': '13, 8',
-    'Content-Type': 'text/plain; charset=utf-8',
-  })
-  response.end('this is a WebSocket server\n')
 }
 
 /** `handleProtocols` as middleware: it has its say before the rest. */

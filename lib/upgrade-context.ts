@@ -1,6 +1,8 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { Chain } from './compose.js'
+import type { MessageContext } from './context.js'
 import type { ProtocolVersion } from './handshake.js'
 import { HandshakeError, optionTypeError } from './protocol/errors.js'
 import { type Headers, headerValue } from './protocol/handshake.js'
@@ -17,6 +19,18 @@ export interface Asked {
   readonly protocols: readonly string[]
 }
 
+/**
+ * Nothing to add to the context where a server with this state has `Added` in it, or no typed state at all; otherwise a
+ * type that no context has. Middleware that fills `ctx.state` takes `UpgradeContext<State> & Provides<State, Added>`.
+ */
+export type Provides<State, Added> = unknown extends State
+  ? unknown
+  : keyof Added extends keyof State
+    ? Added extends Pick<State, keyof Added>
+      ? unknown
+      : { readonly stateHasAnotherType: keyof Added }
+    : { readonly stateLacks: Exclude<keyof Added, keyof State> }
+
 /** What upgrade middleware works on: a request to open a connection that has not been answered. */
 export class UpgradeContext<State = unknown> {
   readonly request: IncomingMessage
@@ -27,8 +41,8 @@ export class UpgradeContext<State = unknown> {
   readonly version: ProtocolVersion
   /** The Origin header, Sec-WebSocket-Origin in version 8; undefined where there is none, as outside of browsers. */
   readonly origin: string | undefined
-  /** The subprotocols offered, in the client's order of preference. */
-  readonly protocols: readonly string[]
+  /** The subprotocols offered, in the client's order of preference. Middleware may take out what is none, as a token. */
+  protocols: readonly string[]
   /** Aborted when the client goes away, or the deadline passes. */
   readonly signal: AbortSignal
   /** What middleware found out; becomes `socket.state`. */
@@ -50,6 +64,7 @@ export class UpgradeContext<State = unknown> {
 
   #protocol: string
   #url: URL | undefined
+  #messages: Chain<MessageContext<State>> | null = null
 
   constructor(server: Server<State>, request: IncomingMessage, socket: Duplex, asked: Asked, signal: AbortSignal) {
     this.server = server
@@ -102,6 +117,17 @@ export class UpgradeContext<State = unknown> {
     this.#protocol = protocol
   }
 
+  /** Message middleware of the connection that this request may open: runs behind that of the server. */
+  get messages(): Chain<MessageContext<State>> {
+    this.#messages ??= new Chain(this.server.messages)
+    return this.#messages
+  }
+
+  /** The chain that the messages of the connection pass. */
+  get messageChain(): Chain<MessageContext> {
+    return this.#messages === null ? this.server.messageChain : (this.#messages as unknown as Chain<MessageContext>)
+  }
+
   /** The value of a header of the request, empty where there is none. */
   get(name: string): string {
     return headerValue(this.request.headers, name.toLowerCase()) ?? ''
@@ -114,18 +140,22 @@ export class UpgradeContext<State = unknown> {
 
   /**
    * Refuses: throws a HandshakeError that becomes the answer.
-   * @param message shown to the client where `status` is below 500, unless `props.expose` says otherwise
+   * @param message shown to the client where `status` is below 500, unless `props.expose` says otherwise; the words for
+   *   the status where it is missing
+   * @param props more properties of the error; `headers` become those of the answer
    */
   throw(
     status = 500,
     message?: string,
-    props: { readonly expose?: boolean; readonly headers?: Record<string, string> } = {},
+    props: {
+      readonly expose?: boolean
+      readonly headers?: Readonly<Record<string, string | string[]>>
+      readonly [name: string]: unknown
+    } = {},
   ): never {
-    throw Object.assign(
-      new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', message, { ...props, statusCode: status }),
-      // What goes to the client is what the caller wrote, and nothing around it.
-      message === undefined ? {} : { message },
-    )
+    const error = new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', message, { ...props, statusCode: status })
+    // What goes to the client is what the caller wrote, and nothing around it.
+    throw Object.assign(error, props, { message: message ?? STATUS_CODES[status] ?? '' })
   }
 }
 

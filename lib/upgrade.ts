@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { type UpgradeDiagnostics, upgradeChannel } from './diagnostics.js'
 import type { ProtocolVersion } from './handshake.js'
+import { CloseCode } from './protocol/close-code.js'
 import { HandshakeError } from './protocol/errors.js'
 import {
   type AcceptedRequest,
@@ -16,17 +18,41 @@ import {
   hixie76Digest,
   hixie76Headers,
 } from './protocol/hixie76-handshake.js'
-import { headerLines, refuse } from './refusal.js'
+import { MAX_HEADERS } from './protocol/limits.js'
+import { headerLines, ignoreError, type Refusal, refuse } from './refusal.js'
 import type { Server } from './server.js'
 import { UpgradeContext } from './upgrade-context.js'
+import { refusalFor } from './upgrade-error.js'
 import { open, type WebSocket } from './websocket.js'
 
 /** Takes the connection when it is open. */
 export type UpgradeCallback<State> = (websocket: WebSocket<State>, request: IncomingMessage) => void
 
-/** What is read of a client that goes on sending before it is answered. */
-const MAX_EARLY_BYTES = 65_536
-const MASKED_LISTENER = (): void => {}
+/** What an upgrade asks and tells the server that it belongs to. */
+export interface UpgradeOwner<State> {
+  readonly server: Server<State>
+  /** Whether there are as many connections as there may be. */
+  isFull(): boolean
+  /** The connection is open. */
+  onOpen(websocket: WebSocket<State>): void
+  /** The upgrade is answered, or its client gone; called once, before `onOpen`. */
+  onEnd(upgrade: Upgrade<State>): void
+}
+
+/**
+ * Bytes behind the request from which on no more is read until it is answered. A read brings 64 KiB at the most, so that is
+ * what a client that floods us has taken from it; one that sends a first message or two is still seen to go away.
+ */
+const ENOUGH_EARLY_BYTES = 1_024
+/** The headers of a 101 that the handshake itself writes. */
+const HANDSHAKE_HEADERS: ReadonlySet<string> = new Set([
+  'upgrade',
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-location',
+  'sec-websocket-origin',
+  'sec-websocket-protocol',
+])
 
 type Accepted = AcceptedRequest | AcceptedHixie76
 
@@ -35,184 +61,241 @@ type Accepted = AcceptedRequest | AcceptedHixie76
  * then the client cannot make us hold more than 64 KiB, cannot fail us with an error, and has a deadline.
  */
 export class Upgrade<State> {
-  readonly #server: Server<State>
+  readonly #owner: UpgradeOwner<State>
   readonly #request: IncomingMessage
   readonly #socket: Duplex
-  readonly #callback: UpgradeCallback<State>
-  readonly #onEnd: () => void
   readonly #abort = new AbortController()
   /** What came behind the request. */
   #early: Buffer
-  #isAnswered = false
+  /** Nothing more is to be done: it is answered, or the client gone. */
+  #isOver = false
+  /** The headers of a 101 went out, and the digest of hixie-76 that belongs to it did not. */
+  #isHeadSent = false
   #timer: NodeJS.Timeout | undefined
-  #onEarly: (() => void) | null = null
+  #wake: () => void = () => {}
 
-  /** @param onEnd called once, when the upgrade is answered or its client gone */
-  constructor(
-    server: Server<State>,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    callback: UpgradeCallback<State>,
-    onEnd: () => void,
-  ) {
-    this.#server = server
+  constructor(owner: UpgradeOwner<State>, request: IncomingMessage, socket: Duplex, head: Buffer) {
+    this.#owner = owner
     this.#request = request
     this.#socket = socket
     this.#early = head
-    this.#callback = callback
-    this.#onEnd = onEnd
+    socket.on('error', ignoreError)
   }
 
   /** @param timeoutMs what is left until the deadline */
   run(timeoutMs: number): void {
-    this.#socket.on('error', MASKED_LISTENER)
-    const accepted = this.#check()
-    if ('status' in accepted) {
-      this.#refuse(accepted.status, Object.entries(accepted.headers), `${accepted.message}\n`)
+    if (this.#socket.destroyed) {
+      this.#onGone()
       return
     }
-    const { chain } = this.#server
-    const isHixie76 = accepted.version === 'hixie-76'
-    if (chain.length === 0 && !(isHixie76 && this.#early.length < HIXIE76_NONCE_BYTES)) {
+    const accepted = this.#check()
+    if ('status' in accepted) {
+      this.#refuse({ ...accepted, headers: Object.entries(accepted.headers), body: `${accepted.message}\n` })
+      return
+    }
+    const { server } = this.#owner
+    const context = new UpgradeContext(server, this.#request, this.#socket, accepted, this.#abort.signal)
+    if (server.chain.length === 0 && accepted.version !== 'hixie-76') {
       // Nothing to wait for: the answer goes out in the tick of the request, without a promise or a listener.
-      this.#accept(
-        new UpgradeContext(this.#server, this.#request, this.#socket, accepted, this.#abort.signal),
-        accepted,
-      )
+      const answer = this.#attempt(() => this.#format(context, accepted))
+      if (answer !== undefined && !this.#isOver) this.#open(context, accepted, answer, this.#early)
       return
     }
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
     this.#socket.on('data', this.#onData).on('end', this.#onGone).on('close', this.#onGone)
-    this.#decide(accepted).catch((error: unknown) => this.#fail(error))
+    void this.#decide(context, accepted)
   }
 
-  /** Refuses what has not been answered: the server closes, or has too many. */
-  refuse(status: number, headers: Iterable<readonly [string, string]> = []): void {
-    this.#socket.on('error', MASKED_LISTENER)
-    this.#refuse(status, headers, undefined)
+  /** Refuses what has not been answered. */
+  refuse(status: number): void {
+    this.#refuse({ status })
+  }
+
+  /** The server closes: whoever works on the answer need not go on. */
+  cancel(): void {
+    this.#abort.abort(new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'the server is closing'))
+    this.#refuse({ status: 503 }, this.#abort.signal.reason)
   }
 
   #check(): Accepted | HandshakeFault {
+    if (this.#request.rawHeaders.length > 2 * MAX_HEADERS) {
+      return { status: 431, message: `there are more than ${MAX_HEADERS} headers`, headers: {} }
+    }
     if (!isHixie76Request(this.#request)) return checkRequest(this.#request)
-    if (this.#server.options.disableHixie === true) {
+    if (this.#owner.server.options.disableHixie === true) {
       return { status: 401, message: 'hixie-76 is not spoken here', headers: {} }
     }
     return checkHixie76Request(this.#request, (this.#socket as { encrypted?: boolean }).encrypted === true)
   }
 
-  async #decide(accepted: Accepted): Promise<void> {
-    const context = new UpgradeContext(this.#server, this.#request, this.#socket, accepted, this.#abort.signal)
+  async #decide(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
     let isAccepted = false
     try {
-      await this.#server.chain.run(context, async () => {
+      await this.#owner.server.chain.run(context, async () => {
         isAccepted = true
-        if (accepted.version === 'hixie-76') await this.#nonce()
-        this.#accept(context, accepted)
+        await this.#accept(context, accepted)
       })
     } catch (error) {
       this.#fail(error, context)
       return
     }
-    if (!isAccepted) this.#refuse(context.status ?? 403, context.answerHeaders.values(), context.body)
+    if (isAccepted) return
+    const headers = context.answerHeaders.values()
+    this.#refuse({ status: context.status ?? 403, headers, body: context.body, keepFor: this.#keepFor(accepted) })
+  }
+
+  async #accept(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
+    if (this.#isOver) throw this.#overError()
+    const answer = this.#format(context, accepted)
+    // A listener of 'headers' may have closed the server.
+    if (this.#isOver) throw this.#overError()
+    if (accepted.version !== 'hixie-76') {
+      this.#open(context, accepted, answer, this.#early)
+      return
+    }
+    if (this.#early.length < HIXIE76_NONCE_BYTES) {
+      // A proxy may hold the nonce back until it has seen the head of the answer.
+      this.#socket.write(answer, 'latin1')
+      this.#isHeadSent = true
+      await this.#nonce()
+    }
+    const digest = hixie76Digest(accepted.numbers, this.#early)
+    const bytes = this.#isHeadSent ? digest : Buffer.concat([Buffer.from(answer, 'latin1'), digest])
+    this.#open(context, accepted, bytes, this.#early.subarray(HIXIE76_NONCE_BYTES))
   }
 
   /** The eight bytes of hixie-76 may come later than the head; the deadline is theirs too. */
   async #nonce(): Promise<void> {
-    while (this.#early.length < HIXIE76_NONCE_BYTES && !this.#isAnswered) {
+    while (this.#early.length < HIXIE76_NONCE_BYTES) {
       await new Promise<void>(resolve => {
-        this.#onEarly = resolve
+        this.#wake = resolve
       })
+      if (this.#isOver) throw this.#overError()
     }
   }
 
-  #accept(context: UpgradeContext<State>, accepted: Accepted): void {
-    if (!this.#answer()) return
-    let head = this.#early
-    const lines = headerLines(context.answerHeaders.values())
-    let digest: Buffer | null = null
-    if (accepted.version === 'hixie-76') {
-      digest = hixie76Digest(accepted.numbers, head)
-      head = head.subarray(HIXIE76_NONCE_BYTES)
-      lines.unshift(...hixie76Headers(accepted, context.protocol))
-    } else lines.unshift(...acceptHeaders(accepted.key, context.protocol, []))
-    const answer = this.#server.formatAnswer(lines, this.#request)
-    this.#socket.write(answer, 'latin1')
-    if (digest !== null) this.#socket.write(digest)
+  /** The head of the 101. @throws what makes it impossible */
+  #format(context: UpgradeContext<State>, accepted: Accepted): string {
+    if (this.#owner.isFull()) throw new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', undefined, { statusCode: 503 })
+    const lines =
+      accepted.version === 'hixie-76'
+        ? hixie76Headers(accepted, context.protocol)
+        : acceptHeaders(accepted.key, context.protocol, [])
+    lines.push(...headerLines(context.answerHeaders.values(), HANDSHAKE_HEADERS))
+    return this.#owner.server.formatAnswer(lines, this.#request)
+  }
 
+  #open(context: UpgradeContext<State>, accepted: Accepted, answer: string | Buffer, head: Buffer): void {
+    this.#end(101)
+    this.#socket.off('error', ignoreError)
+    this.#socket.write(answer, 'latin1')
+    const { server } = this.#owner
     const version: ProtocolVersion = accepted.version
     const websocket = open<State>({
-      server: this.#server,
+      server,
       state: context.state,
       request: this.#request,
       socket: this.#socket,
       handshake: { role: 'server', version, protocol: context.protocol, extensions: '' },
       head,
-      settings: this.#server.settings,
-      messages: this.#server.messageChain,
+      settings: server.settings,
+      messages: context.messageChain,
     })
     context.websocket = websocket
-    this.#onEnd()
-    this.#callback(websocket, this.#request)
+    this.#owner.onOpen(websocket)
   }
 
-  #refuse(
-    status: number,
-    headers: Iterable<readonly [string, string | readonly string[]]>,
-    body: UpgradeContext['body'],
-  ): void {
-    if (!this.#answer()) return
-    try {
-      refuse(this.#socket, status, headers, body, this.#server.settings.closeTimeoutMs)
-    } catch (error) {
-      // Headers that cannot be sent are a fault of ours.
-      this.#server.report(error)
-      refuse(this.#socket, 500, [], undefined, this.#server.settings.closeTimeoutMs)
+  #refuse(refusal: Omit<Refusal, 'timeoutMs'>, cause?: unknown): void {
+    if (this.#isOver) return
+    const timeoutMs = this.#owner.server.settings.closeTimeoutMs
+    if (this.#isHeadSent) {
+      this.#end(0, cause)
+      this.#socket.destroy()
+      return
     }
-    this.#onEnd()
+    this.#end(refusal.status, cause)
+    try {
+      refuse(this.#socket, { ...refusal, timeoutMs })
+    } catch (error) {
+      // An answer that cannot be sent is a fault of ours.
+      refuse(this.#socket, { status: 500, timeoutMs })
+      this.#owner.server.report(error)
+    }
+  }
+
+  /** Does something that may fail the upgrade; undefined where it did. */
+  #attempt<Result>(action: () => Result): Result | undefined {
+    try {
+      return action()
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
   }
 
   #fail(error: unknown, context?: UpgradeContext<State>): void {
-    const status = statusOf(error)
-    if (status === undefined || status >= 500) this.#server.report(error)
-    const { expose = (status ?? 500) < 500, message = '', headers = {} } = Object(error) as Partial<HandshakeError>
-    const lines = [...(context?.answerHeaders.values() ?? []), ...(Object.entries(headers) as [string, string][])]
-    this.#refuse(status ?? 500, lines, status !== undefined && expose ? (context?.body ?? message) : undefined)
+    const { server } = this.#owner
+    if (context?.websocket !== undefined) {
+      // The answer was given: as for a message, the peer learns that the fault is on this side.
+      context.websocket.close(CloseCode.internalError)
+      server.report(error)
+      return
+    }
+    if (this.#isOver) {
+      // What was still at work heard of it through the signal, as it should.
+      if (!this.#isAbort(error)) server.report(error)
+      return
+    }
+    const refusal = refusalFor(error, context)
+    this.#refuse(refusal === null ? { status: 500 } : { ...refusal, keepFor: this.#keepFor(context) }, error)
+    if (refusal === null) server.report(error)
+  }
+
+  /** The request, where the connection may go on behind a refusal: nothing came that may be meant for a WebSocket. */
+  #keepFor(asked: { readonly version: ProtocolVersion } | undefined): IncomingMessage | undefined {
+    const isPlain = asked !== undefined && asked.version !== 'hixie-76' && this.#early.length === 0
+    return isPlain ? this.#request : undefined
+  }
+
+  #isAbort(error: unknown): boolean {
+    const { reason } = this.#abort.signal
+    const { cause, name } = Object(error) as Partial<Error>
+    return reason !== undefined && (error === reason || cause === reason || name === 'AbortError')
+  }
+
+  #overError(): Error {
+    return (
+      (this.#abort.signal.reason as Error | undefined) ?? new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'too late')
+    )
   }
 
   #timeOut(): void {
     this.#abort.abort(new HandshakeError('WS_ERR_HANDSHAKE_TIMEOUT'))
-    this.#refuse(503, [], undefined)
+    this.#refuse({ status: 503 }, this.#abort.signal.reason)
   }
 
   #onData = (chunk: Buffer): void => {
     this.#early = Buffer.concat([this.#early, chunk])
-    if (this.#early.length >= MAX_EARLY_BYTES) this.#socket.pause()
-    this.#onEarly?.()
+    if (this.#early.length >= ENOUGH_EARLY_BYTES) this.#socket.pause()
+    this.#wake()
   }
 
   #onGone = (): void => {
-    if (this.#isAnswered) return
-    this.#answer()
-    this.#abort.abort(new HandshakeError('WS_ERR_HANDSHAKE_ABORTED'))
+    const error = new HandshakeError('WS_ERR_HANDSHAKE_ABORTED')
+    this.#end(0, error)
+    this.#abort.abort(error)
     this.#socket.destroy()
-    this.#onEarly?.()
-    this.#onEnd()
   }
 
-  /** Whether the answer is still to be given; from now on it is. */
-  #answer(): boolean {
-    if (this.#isAnswered) return false
-    this.#isAnswered = true
+  /** From now on there is nothing to be done but to answer with this status; 0 for nobody to be answered. */
+  #end(status: number, error?: unknown): void {
+    this.#isOver = true
     clearTimeout(this.#timer)
     this.#socket.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone)
-    return true
+    this.#wake()
+    this.#owner.onEnd(this)
+    if (!upgradeChannel.hasSubscribers) return
+    const server = this.#owner.server as Server
+    upgradeChannel.publish({ server, request: this.#request, status, error } satisfies UpgradeDiagnostics)
   }
-}
-
-/** The status that an error asks for, as Koa's and Express's do. */
-function statusOf(error: unknown): number | undefined {
-  const { status, statusCode } = Object(error) as { status?: unknown; statusCode?: unknown }
-  const wanted = status ?? statusCode
-  return typeof wanted === 'number' && wanted >= 400 && wanted < 600 ? wanted : undefined
 }
