@@ -2,7 +2,7 @@ import { constants } from 'node:buffer'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import { Frame, type FrameSink, MAX_HEADER_BYTES, type Parser } from './frame.js'
 import { maskInto } from './mask.js'
-import type { Opcode } from './opcode.js'
+import { Opcode } from './opcode.js'
 
 /** What a parser has to know of its endpoint. */
 export interface FrameParserOptions {
@@ -40,6 +40,11 @@ const KINDS: ReadonlyArray<'start' | 'continuation' | 'control' | undefined> = [
 ]
 
 const EMPTY = Buffer.alloc(0)
+
+/** The longest text, in bytes, that is decoded without a Buffer of its own. */
+const SHORT_TEXT = 1_024
+/** Where it is unmasked. */
+const SCRATCH: Buffer = Buffer.alloc(SHORT_TEXT)
 
 /** What a payload is given at first, whatever its header claims: a claim of 1 MiB costs nothing until bytes come. */
 const FIRST_ALLOCATION = 65_536
@@ -98,6 +103,13 @@ export class FrameParser implements Parser {
         if (available > 0) this.#collect(chunk, at, sink)
         return chunk.length
       }
+      if (this.#isShortText && sink.onShortText !== undefined) {
+        const start = at
+        at += this.#length
+        this.#isInPayload = false
+        if (!this.#readShortText(chunk, start, at, sink)) return at
+        continue
+      }
       const end = at + this.#length - this.#received
       this.#fill(chunk, at, end, this.#length)
       at = end
@@ -108,6 +120,18 @@ export class FrameParser implements Parser {
       if (!sink.onFrame(frame)) return at
     }
     return chunk.length
+  }
+
+  /** Whether the frame is a whole text message that has just begun to arrive, and short. */
+  get #isShortText(): boolean {
+    return this.#opcode === Opcode.text && this.#fin && !this.#rsv1 && this.#received === 0 && this.#length <= SHORT_TEXT
+  }
+
+  /** Short text goes to the sink as bytes that are its own only for the call: a Frame and a Buffer cost 0.3 us each time. */
+  #readShortText(chunk: Buffer, start: number, end: number, sink: FrameSink): boolean {
+    if (!this.#options.isMasked) return sink.onShortText?.(chunk, start, end) ?? true
+    maskInto(chunk, start, end, SCRATCH, 0, this.#maskingKey)
+    return sink.onShortText?.(SCRATCH, 0, end - start) ?? true
   }
 
   /** A part of a payload, with more to come. */

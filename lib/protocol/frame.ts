@@ -27,6 +27,11 @@ export interface FrameSink {
   /** Takes a frame. Returns whether to go on: after false the parser stops behind this frame. */
   onFrame(frame: Frame): boolean
   /**
+   * Takes a whole text message that is short, in the place of `onFrame`. The bytes, `bytes[start, end)`, are used again
+   * behind the call.
+   */
+  onShortText?(bytes: Buffer, start: number, end: number): boolean
+  /**
    * A data frame whose payload has only begun to arrive: `received` is all of it so far, unmasked. For text that is wrong
    * before its frame ends.
    */

@@ -4,12 +4,12 @@ import { isUtf8 } from 'node:buffer'
 const REPLACEMENT = '\ufffd'
 
 /**
- * The text that `bytes` are, or null where they are not UTF-8. Only a text with U+FFFD in it has to be judged: decoding
- * puts that character wherever it meets something wrong.
+ * The text that `bytes[start, end)` are, or null where they are not UTF-8. Only a text with U+FFFD in it has to be judged:
+ * decoding puts that character wherever it meets something wrong.
  */
-export function decodeUtf8(bytes: Buffer): string | null {
-  const text = bytes.toString()
-  return text.includes(REPLACEMENT) && !isUtf8(bytes) ? null : text
+export function decodeUtf8(bytes: Buffer, start = 0, end: number = bytes.length): string | null {
+  const text = bytes.toString('utf8', start, end)
+  return text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end)) ? null : text
 }
 
 /** Judges UTF-8 that arrives in pieces (RFC 6455 section 8.1), and says that it is wrong at the first byte that is. */
