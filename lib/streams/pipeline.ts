@@ -1,62 +1,20 @@
-import type { RemoteProtocolError } from '../protocol/errors.js'
+import { RemoteProtocolError } from '../protocol/errors.js'
 import type { Frame, FrameSink, Parser } from '../protocol/frame.js'
-import { FrameParser, type FrameParserOptions } from '../protocol/frame-parser.js'
+import { FrameParser } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
 import type { Opcode } from '../protocol/opcode.js'
 import type { FrameDecoder } from './frame-decoder.js'
 import { FrameWriter } from './frame-writer.js'
 import type { MessageDecoder } from './message-decoder.js'
+import type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
+import { listen, type SocketListener } from './socket-listener.js'
+import { isEmpty, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
 
-/** What happens on a connection, told to whoever owns its pipeline. */
-export interface PipelineOwner {
-  onMessage(message: Message): void
-  onPing(payload: Buffer): void
-  onPong(payload: Buffer): void
-  /** The peer's Close frame. */
-  onClose(code: number, reason: string): void
-  /** The peer broke the protocol. Nothing more is parsed. */
-  onFail(error: RemoteProtocolError): void
-  /** No more will be parsed: the peer ended its side, or the connection is gone, and all that came before is delivered. */
-  onEnd(): void
-  /** The socket takes bytes again after it was full. */
-  onDrain(): void
-  /** The socket is gone. Messages that came before may still be waiting to be resumed. */
-  onGone(error: Error | null): void
-}
-
-/** How a pipeline is joined. */
-export interface PipelineOptions extends FrameParserOptions {
-  /** Stages between frames and messages, frames in and frames out: what an extension does with the payloads. */
-  readonly extensions?: readonly Transform[]
-  /** Bytes that came behind the handshake: they are the first. */
-  readonly head?: Buffer
-  /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
-  readonly parser?: Parser
-}
+export type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 
 const NONE: readonly Transform[] = []
-
-const kPipeline: unique symbol = Symbol('sluice.pipeline')
-type Joined = Duplex & { [kPipeline]: Pipeline }
-
-// One handler of each kind for all connections: a closure a connection would cost memory on each of them.
-function onData(this: Joined, chunk: Buffer): void {
-  this[kPipeline].receive(chunk)
-}
-function onEnd(this: Joined): void {
-  this[kPipeline].receiveEnd()
-}
-function onDrain(this: Joined): void {
-  this[kPipeline].owner.onDrain()
-}
-function onError(this: Joined, error: Error): void {
-  this[kPipeline].socketError = error
-}
-function onClose(this: Joined): void {
-  this[kPipeline].receiveGone()
-}
 
 /**
  * Joins the stages of a connection over one Duplex: `socket → FrameDecoder → extensions → MessageDecoder → owner`.
@@ -65,7 +23,7 @@ function onClose(this: Joined): void {
  * those cost 2.6 KB a connection and a tenth of a microsecond a message. Who asks for `frameDecoder` or `messageDecoder`
  * gets a real Transform, through which everything goes from then on. The extensions are real Transforms always.
  */
-export class Pipeline implements FrameSink, MessageSink {
+export class Pipeline implements FrameSink, MessageSink, SocketListener {
   readonly socket: Duplex
   readonly owner: PipelineOwner
   readonly writer: FrameWriter
@@ -95,9 +53,11 @@ export class Pipeline implements FrameSink, MessageSink {
   /** A stage takes no more for now. */
   #isBlocked = false
   #isParsing = false
-  #isSocketPaused = false
+  #isSocketPaused = true
   /** What still comes has no meaning: a Close frame or an error went before. */
   #isDiscarding = false
+  /** What the peer did wrong, while what came before it is still on its way through the stages. */
+  #fault: RemoteProtocolError | null = null
   #isEnded = false
   #isEndTold = false
 
@@ -106,9 +66,8 @@ export class Pipeline implements FrameSink, MessageSink {
     this.owner = owner
     this.writer = new FrameWriter(socket)
     this.#options = options
-    const joined = socket as Joined
-    joined[kPipeline] = this
-    joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose)
+    socket.pause()
+    listen(socket, this)
     this.#join()
     // Copied, since it is a part of what Node read for the request.
     if (options.head !== undefined && options.head.length > 0) this.receive(Buffer.from(options.head))
@@ -151,7 +110,6 @@ export class Pipeline implements FrameSink, MessageSink {
 
   /** Begins to read, first what came with the handshake: until then everything waits. */
   start(): void {
-    this.#isSocketPaused = this.socket.isPaused()
     this.resume()
   }
 
@@ -180,17 +138,18 @@ export class Pipeline implements FrameSink, MessageSink {
     this.#parser = null
     this.#assembler = null
     for (const stage of this.#stages) stage.resume()
-    this.#advance()
+    // Who discards has something to say first: the end, where it has already come, is told behind that.
+    process.nextTick(() => this.#advance())
   }
 
   receive(chunk: Buffer): void {
     this.bytesReceived += chunk.length
-    if (this.#isDiscarding) return
+    if (this.#isDiscarding || this.#fault !== null) return
     if (this.#rest === null && !this.isStopped) {
       this.#parse(chunk, 0)
       return
     }
-    // A source that goes on although it was paused.
+    // What came with the handshake, or what a source still had that is paused.
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
     this.#restAt = 0
   }
@@ -210,16 +169,17 @@ export class Pipeline implements FrameSink, MessageSink {
   }
 
   onFrame(frame: Frame): boolean {
+    if (this.#isDiscarding) return false
     this.framesReceived++
-    const [first] = this.extensions
+    const first = this.extensions[0]
     if (first === undefined) this.#assemble(frame)
-    else if (!this.#isDiscarding) this.#writeTo(first, frame)
-    return !this.isStopped && !this.#isDiscarding
+    else this.#writeTo(first, frame)
+    return this.#goesOn()
   }
 
   onPartial(opcode: Opcode, _fin: boolean, _rsv1: boolean, received: Buffer): void {
-    // What an extension will change is not text yet.
-    if (this.extensions.length > 0 || this.#isDiscarding) return
+    // What an extension will change is not text yet, and text is judged in order.
+    if (this.extensions.length > 0 || this.#isDiscarding || !isEmpty(this.#messageDecoder)) return
     const assembler = this.#ensureAssembler()
     assembler.preview(opcode, received)
     if (assembler.error !== null) this.#fail(assembler.error)
@@ -229,22 +189,26 @@ export class Pipeline implements FrameSink, MessageSink {
     if (this.#isDiscarding) return false
     this.messagesReceived++
     this.owner.onMessage(message)
-    return !this.isStopped
+    return this.#goesOn()
   }
 
   onPing(payload: Buffer): boolean {
-    this.owner.onPing(payload)
-    return !this.isStopped
+    if (!this.#isDiscarding) this.owner.onPing(payload)
+    return this.#goesOn()
   }
 
   onPong(payload: Buffer): boolean {
-    this.owner.onPong(payload)
-    return !this.isStopped
+    if (!this.#isDiscarding) this.owner.onPong(payload)
+    return this.#goesOn()
   }
 
   onClose(code: number, reason: string): boolean {
-    this.owner.onClose(code, reason)
+    if (!this.#isDiscarding) this.owner.onClose(code, reason)
     return false
+  }
+
+  #goesOn(): boolean {
+    return !this.isStopped && !this.#isDiscarding
   }
 
   #join(): void {
@@ -260,22 +224,30 @@ export class Pipeline implements FrameSink, MessageSink {
 
   /** Takes part in what a stage says: that it is full, that it has room, that it failed. */
   #watch(stage: Transform): void {
-    stage.on('error', (error: RemoteProtocolError) => this.#fail(error))
     stage.on('drain', () => {
-      this.#isBlocked = false
+      this.#isBlocked = this.#stages.some(other => other.writableNeedDrain)
       this.#advance()
+    })
+    stage.on('error', error => {
+      if (error instanceof RemoteProtocolError) this.#failBehind(error, stage)
+    })
+    stage.on('close', () => {
+      const isThrough = stage.readableEnded || stage.errored instanceof RemoteProtocolError
+      // Whoever destroys a stage, be it by leaving a loop over it, has cut the connection.
+      if (!isThrough && !this.#isDiscarding) this.socket.destroy(stage.errored ?? undefined)
     })
   }
 
   #writeTo(stage: Transform, item: Buffer | Frame): void {
-    if (!stage.write(item)) this.#isBlocked = true
+    if (stage.write(item) || stage.destroyed || this.#isDiscarding) return
+    this.#isBlocked = true
+    if (!this.#isParsing) this.#hold()
   }
 
   #parse(chunk: Buffer, offset: number): void {
     if (this.#frameDecoder !== null) {
       this.#rest = null
-      this.#writeTo(this.#frameDecoder, offset === 0 ? chunk : chunk.subarray(offset))
-      this.#hold()
+      this.#writeTo(this.#frameDecoder, chunk.subarray(offset))
       return
     }
     const parser = this.#ensureParser()
@@ -284,7 +256,7 @@ export class Pipeline implements FrameSink, MessageSink {
     this.#isParsing = false
     if (this.#isDiscarding) return
     if (parser.error !== null) {
-      this.#fail(parser.error)
+      this.#failBehind(parser.error, null)
       return
     }
     this.#rest = end < chunk.length ? chunk : null
@@ -303,9 +275,20 @@ export class Pipeline implements FrameSink, MessageSink {
     if (assembler.error !== null) this.#fail(assembler.error)
   }
 
-  #fail(error: RemoteProtocolError): void {
+  /** Fails the connection once what came before the fault has passed the stages behind the one that found it. */
+  #failBehind(error: RemoteProtocolError, stage: Transform | null): void {
     // Bytes that end inside a frame are not worth an error: the owner sees that the connection ended.
     if (this.#isDiscarding || error.code === 'WS_ERR_UNEXPECTED_END') return
+    const isFirst = this.#fault === null
+    // What a stage finds later came earlier.
+    this.#fault = error
+    this.#rest = null
+    const behind = stage === null ? this.#stages : this.#stages.slice(this.#stages.indexOf(stage) + 1)
+    if (isFirst) runOut(behind, () => this.#fail(this.#fault as RemoteProtocolError))
+  }
+
+  #fail(error: RemoteProtocolError): void {
+    if (this.#isDiscarding) return
     this.discardInput()
     this.owner.onFail(error)
   }
@@ -324,16 +307,9 @@ export class Pipeline implements FrameSink, MessageSink {
 
   /** Lets what is in the stages run out, then tells the owner that nothing more will come. */
   #end(): void {
-    if (this.#isEndTold) return
+    if (this.#isEndTold || (this.#fault !== null && !this.#isDiscarding)) return
     this.#isEndTold = true
-    let last: Transform | null = null
-    for (const stage of this.#isDiscarding ? [] : this.#stages) {
-      if (last === null) stage.end()
-      else last.on('end', () => stage.end())
-      last = stage
-    }
-    if (last === null) this.owner.onEnd()
-    else last.on('close', () => this.owner.onEnd())
+    runOut(this.#isDiscarding ? NONE : this.#stages, () => this.owner.onEnd())
   }
 
   /** Holds the peer back, down to the TCP window, while nobody takes what it sends. */

@@ -1,0 +1,32 @@
+import type { RemoteProtocolError } from '../protocol/errors.js'
+import type { Parser } from '../protocol/frame.js'
+import type { FrameParserOptions } from '../protocol/frame-parser.js'
+import type { Message } from '../protocol/message-assembler.js'
+import type { Transform } from './stream.js'
+
+/** What happens on a connection, told to whoever owns its pipeline. */
+export interface PipelineOwner {
+  onMessage(message: Message): void
+  onPing(payload: Buffer): void
+  onPong(payload: Buffer): void
+  /** The peer's Close frame. */
+  onClose(code: number, reason: string): void
+  /** The peer broke the protocol. Nothing more is parsed. */
+  onFail(error: RemoteProtocolError): void
+  /** No more will be parsed: the peer ended its side, or the connection is gone, and all that came before is delivered. */
+  onEnd(): void
+  /** The socket takes bytes again after it was full. */
+  onDrain(): void
+  /** The socket is gone. Messages that came before may still be waiting to be resumed. */
+  onGone(error: Error | null): void
+}
+
+/** How a pipeline is joined. */
+export interface PipelineOptions extends FrameParserOptions {
+  /** Stages between frames and messages, frames in and frames out: what an extension does with the payloads. */
+  readonly extensions?: readonly Transform[]
+  /** Bytes that came behind the handshake: they are the first. */
+  readonly head?: Buffer
+  /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
+  readonly parser?: Parser
+}

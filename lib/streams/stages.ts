@@ -1,0 +1,17 @@
+import type { Transform } from './stream.js'
+
+/** Ends stages, each when the one before it is through, and calls back behind the last. */
+export function runOut([first, ...others]: readonly Transform[], callback: () => void): void {
+  if (first === undefined) callback()
+  // `closed` is true a little before the last events of a stage.
+  else if (first.closed) process.nextTick(() => runOut(others, callback))
+  else {
+    first.on('close', () => runOut(others, callback))
+    first.end()
+  }
+}
+
+/** Whether nothing is on its way through a stage, or there is none. */
+export function isEmpty(stage: Transform | null): boolean {
+  return stage === null || stage.writableLength + stage.readableLength === 0
+}
