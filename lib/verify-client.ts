@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Middleware } from './compose.js'
+import type { Next } from './compose.js'
 import type { UpgradeContext } from './upgrade-context.js'
 
 /** What `verifyClient` is told of a client. */
@@ -27,7 +27,9 @@ interface Verdict {
 }
 
 /** The seed's `verifyClient` as upgrade middleware: refuses with 401, or the status that the callback is given. */
-export function verifyClient<State>(verify: VerifyClient): Middleware<UpgradeContext<State>> {
+export function verifyClient(
+  verify: VerifyClient,
+): <State>(ctx: UpgradeContext<State>, next: Next) => Promise<unknown> {
   return async function verifyClientMiddleware(ctx, next) {
     const { result, code = 401, name, headers = {} } = await decide(verify, ctx)
     if (result) return next()
