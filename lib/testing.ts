@@ -1,10 +1,9 @@
 /** Testing without a network: `sluice/testing`. Requests and connections are real, and only TCP is replaced, by memory. */
-import { createServer, type Server as HttpServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { ConnectOptions } from './client.js'
-import { claimUpgrades } from './dispatcher.js'
 import { type MemoryPairOptions, memoryPair } from './memory-pair.js'
 import type { ConnectionOptions } from './options.js'
 import { Server, type ServerOptions } from './server.js'
@@ -110,17 +109,11 @@ function acceptedOver<State>(server: Server<State>, socket: Duplex): Promise<Web
 
 /** Gives the connection to the http server below `server`, to one of its own where there is none. */
 function attach<State>(server: Server<State>, socket: Duplex): void {
-  const http = server.options.server ?? httpFor(server)
+  const http =
+    server.options.server ??
+    createServer().on('upgrade', (request, upgraded, head) => server.handleUpgrade(request, upgraded, head))
   // What an https server calls a connection is one that TLS has already decrypted.
   http.emit(http instanceof HttpsServer ? 'secureConnection' : 'connection', socket)
-}
-
-function httpFor<State>(server: Server<State>): HttpServer {
-  const http = createServer()
-  // With noServer it is the caller who chooses what to hand over, whatever the path.
-  const path = server.options.noServer === true ? undefined : server.path
-  claimUpgrades(http, path, (request, socket, head) => server.handleUpgrade(request, socket, head))
-  return http
 }
 
 /** The server's answer: with a body where it refused. */
