@@ -7,7 +7,8 @@ let port = Number(process.env['DOCUMENTED_PORT'] ?? 0)
 
 const listen: (...args: never[]) => net.Server = Reflect.get(net.Server.prototype, 'listen')
 net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]): net.Server {
-  this.once('listening', () => {
+  // Before the listeners of the block, which may connect to the port.
+  this.prependOnceListener('listening', () => {
     const address = this.address()
     if (typeof address !== 'object' || address === null) return
     port = address.port
