@@ -14,9 +14,9 @@ export interface ClientInfo {
 /** Answers later: whether the client is let in, else the HTTP status, 401 where none is given, and its text. */
 export type VerifyCallback = (result: boolean, code?: number, name?: string, headers?: Record<string, string>) => void
 
-/** Decides who is let in, at once or through the callback it takes. */
+/** Decides who is let in: by what it returns or, where it has a second parameter, through that callback. */
 export type VerifyClient =
-  | ((info: ClientInfo) => boolean | Promise<boolean>)
+  | ((info: ClientInfo, callback: VerifyCallback) => boolean | Promise<boolean>)
   | ((info: ClientInfo, callback: VerifyCallback) => void)
 
 interface Verdict {
