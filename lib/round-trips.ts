@@ -1,0 +1,47 @@
+import { performance } from 'node:perf_hooks'
+
+interface RoundTrip {
+  readonly payload: Buffer
+  readonly startedAt: number
+  readonly resolve: (milliseconds: number) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Pings of one connection that may wait for their pongs: a peer that answers none must not make us keep them all. */
+const MAX_WAITING = 256
+
+/** The pings of a connection that have not been answered, in their order, and how long the last answer took. */
+export class RoundTrips {
+  /** Milliseconds of the last round trip, NaN before there was one. */
+  latencyMs: number = Number.NaN
+  readonly #waiting: RoundTrip[] = []
+
+  /**
+   * A ping goes out. Resolves with the milliseconds until its pong; with NaN where 256 later ones went unanswered too.
+   * Rejects when the connection is gone; nobody has to listen to that.
+   */
+  start(payload: Buffer): Promise<number> {
+    const promise = new Promise<number>((resolve, reject) => {
+      this.#waiting.push({ payload, startedAt: performance.now(), resolve, reject })
+    })
+    // Who pings to keep a connection alive does not wait: the rejection is not unhandled then.
+    promise.catch(() => {})
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.resolve(Number.NaN)
+    return promise
+  }
+
+  /** A pong came. The peer may answer only the latest of several pings (RFC 6455 section 5.5.3): those before end with it. */
+  answer(payload: Buffer): void {
+    const at = this.#waiting.findIndex(trip => trip.payload.equals(payload))
+    const now = performance.now()
+    for (const trip of this.#waiting.splice(0, at + 1)) {
+      this.latencyMs = now - trip.startedAt
+      trip.resolve(this.latencyMs)
+    }
+  }
+
+  /** The connection is gone. */
+  lose(error: Error): void {
+    for (const trip of this.#waiting.splice(0)) trip.reject(error)
+  }
+}
