@@ -3,6 +3,7 @@ import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type CloseDiagnostics, closeChannel, messageChannel, publishMessage } from './diagnostics.js'
 import { type Handshake, pipelineOptions } from './handshake.js'
+import { Hixie76Writer } from './hixie76-writer.js'
 import { keepAlive } from './keep-alive.js'
 import { MessageFlow } from './message-flow.js'
 import type { ConnectionSettings } from './options.js'
@@ -10,15 +11,12 @@ import type { SendCallback, SendOptions } from './outgoing.js'
 import { CloseCode, isCloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
-import { ConnectionClosedError, LocalProtocolError, RemoteProtocolError } from './protocol/errors.js'
-import { encodeHixie76Text, HIXIE_CLOSE } from './protocol/hixie76.js'
+import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import { Opcode } from './protocol/opcode.js'
+import { RoundTrips } from './round-trips.js'
 import { Pipeline, type PipelineOwner } from './streams/pipeline.js'
 import type { WebSocket } from './websocket.js'
-
-/** The codes behind which a reader sees a plain end, and not an error. */
-const CLEAN = new Set<number>([CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus])
 
 /**
  * An open connection until it is gone: its pipeline, the closing handshake, and what keep-alive and the limits do to it.
@@ -32,16 +30,15 @@ export class Connection implements PipelineOwner {
   error: Error | null = null
   closeCode: number = CloseCode.abnormal
   closeReason = ''
-  /** Milliseconds of the last round trip of a ping, NaN before there was one. */
-  latency: number = Number.NaN
   messagesSent = 0
 
   readonly #websocket: WebSocket
   readonly #flow: MessageFlow
   #state: ConnectionState = 'open'
   #isFragmenting = false
-  #isReadableEnded = false
-  #isAbnormal = false
+  /** Made for the first ping. */
+  #roundTrips: RoundTrips | null = null
+  readonly #hixie76: Hixie76Writer | null
   #pendingPong: Buffer | null = null
   #closeTimer: NodeJS.Timeout | null = null
   #stopKeepAlive: (() => void) | null = null
@@ -61,6 +58,7 @@ export class Connection implements PipelineOwner {
     this.settings = settings
     this.#flow = new MessageFlow(this, websocket, messages)
     this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, head, settings))
+    this.#hixie76 = this.isHixie76 ? new Hixie76Writer(this.pipeline.writer) : null
     if (settings.keepAliveIntervalMs > 0) {
       this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
     }
@@ -82,6 +80,11 @@ export class Connection implements PipelineOwner {
     return this.pipeline.bytesReceived
   }
 
+  /** Milliseconds of the last round trip of a ping, NaN before there was one. */
+  get latency(): number {
+    return this.#roundTrips?.latencyMs ?? Number.NaN
+  }
+
   /** Whether we are the ones that hold the peer back. */
   get isHeldBack(): boolean {
     return this.pipeline.isStopped
@@ -100,8 +103,7 @@ export class Connection implements PipelineOwner {
 
   /** The reader takes more. */
   read(): void {
-    if (this.#isAbnormal && this.#isReadableEnded) this.#endAbnormally()
-    else this.#flow.read()
+    this.#flow.read()
   }
 
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
@@ -122,35 +124,50 @@ export class Connection implements PipelineOwner {
     })
   }
 
+  /** Ends the connection where too much waits to be sent, `more` bytes elsewhere included. Returns whether it goes on. */
+  limitBuffered(more: number): boolean {
+    if (this.pipeline.writer.bufferedBytes + more <= this.settings.maxBufferedBytes) return true
+    this.onFail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'))
+    return false
+  }
+
+  /** Whether the last part of a message is still to be sent. */
+  get isFragmenting(): boolean {
+    return this.#isFragmenting
+  }
+
   /** Frames a message, or a part of one, and writes it. */
   send(payload: string | Buffer, options: SendOptions, callback?: SendCallback): void {
     const { writer } = this.pipeline
-    if (writer.bufferedBytes > this.settings.maxBufferedBytes) {
-      this.onFail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'))
+    if (!this.limitBuffered(0)) {
       callback?.(this.error)
       return
     }
     const fin = options.fin ?? true
-    if (this.isHixie76) this.#sendHixie76(payload, options)
+    if (this.#hixie76 !== null) this.#hixie76.send(payload, fin, options.binary === true)
     else {
       const isBinary = options.binary ?? typeof payload !== 'string'
       const opcode = this.#isFragmenting ? Opcode.continuation : isBinary ? Opcode.binary : Opcode.text
       writer.writeFrame(fin, false, opcode, options.mask ?? this.isMasked, payload)
-      this.#isFragmenting = !fin
     }
+    this.#isFragmenting = !fin
     if (fin) this.messagesSent++
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'sent', payload)
     if (callback !== undefined) writer.onFlush(callback)
   }
 
-  /** Sends a ping or a pong; hixie-76 has none. */
-  sendControl(
-    opcode: typeof Opcode.ping | typeof Opcode.pong,
-    payload: Buffer,
-    isMasked: boolean = this.isMasked,
-  ): void {
-    if (payload.length > 125) throw new LocalProtocolError('WS_ERR_INVALID_CONTROL_PAYLOAD_SENT')
-    if (!this.isHixie76) this.pipeline.writer.writeFrame(true, false, opcode, isMasked, payload)
+  /** Sends a ping; resolves with the milliseconds until its pong, with NaN where hixie-76 has neither. */
+  ping(payload: Buffer, isMasked?: boolean): Promise<number> {
+    if (this.isHixie76) return Promise.resolve(Number.NaN)
+    this.pipeline.writer.writeFrame(true, false, Opcode.ping, isMasked ?? this.isMasked, payload)
+    this.#roundTrips ??= new RoundTrips()
+    return this.#roundTrips.start(payload)
+  }
+
+  /** Sends a pong; hixie-76 has none. */
+  pong(payload: Buffer, isMasked: boolean = this.isMasked): void {
+    this.#pendingPong = null
+    if (!this.isHixie76) this.pipeline.writer.writeFrame(true, false, Opcode.pong, isMasked, payload)
   }
 
   /**
@@ -166,12 +183,14 @@ export class Connection implements PipelineOwner {
     else this.#flow.hurry()
   }
 
-  /** Calls back when the Close frame, and all before it, was handed to the operating system. */
-  onFinished(callback: SendCallback): void {
-    if (this.#state === 'closed') callback(this.#isAbnormal ? this.#closedError() : null)
+  /** Calls back when the Close frame, and all before it, was handed to the operating system; or when that cannot be any more. */
+  onFinished(callback: () => void): void {
+    const wait = (): void => {
+      this.whenGone(() => this.#flow.onFinished(callback))
+    }
     // A socket that has ended takes no write whose callback would tell.
-    else if (this.pipeline.socket.writableEnded) this.whenGone(() => this.onFinished(callback))
-    else this.pipeline.writer.onFlush(error => callback(error ?? null))
+    if (this.pipeline.socket.writableEnded) wait()
+    else this.pipeline.writer.onFlush(error => (error ? wait() : callback()))
   }
 
   /** Ends the connection because of an error: says the code to the peer, takes nothing more from it. */
@@ -196,7 +215,7 @@ export class Connection implements PipelineOwner {
   }
 
   probe(): void {
-    this.sendControl(Opcode.ping, Buffer.from(String(Math.round(performance.now()))))
+    if (this.#state === 'open') void this.ping(Buffer.from(`sluice ${Math.round(performance.now())}`))
   }
 
   timeOut(): void {
@@ -211,13 +230,14 @@ export class Connection implements PipelineOwner {
   onPing(payload: Buffer): void {
     // 5.5.3: only the latest ping needs an answer. Where the peer does not read, no more than one answer waits for it.
     if (this.#state === 'open' || this.#state === 'close sent') {
-      if (this.pipeline.socket.writableLength > 0) this.#pendingPong = payload
-      else this.#pong(payload)
+      if (this.pipeline.socket.writableNeedDrain) this.#pendingPong = Buffer.from(payload)
+      else this.pong(payload)
     }
     this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked })
   }
 
   onPong(payload: Buffer): void {
+    this.#roundTrips?.answer(payload)
     this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked })
   }
 
@@ -231,7 +251,7 @@ export class Connection implements PipelineOwner {
       this.#writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
     this.#startCloseTimer()
     this.#finishTcp()
-    this.#endReadable()
+    this.#flow.end()
   }
 
   onFail(error: RemoteProtocolError): void {
@@ -247,13 +267,16 @@ export class Connection implements PipelineOwner {
   }
 
   onEnd(): void {
+    // Without a Close frame it ends as well: nothing can be sent from now on.
+    this.#move('receive close')
+    this.#move('send close')
     this.pipeline.socket.end()
     if (this.#state !== 'closed') this.#startCloseTimer()
-    this.#endReadable()
+    this.#flow.end()
   }
 
   onDrain(): void {
-    if (this.#pendingPong !== null) this.#pong(this.#pendingPong)
+    if (this.#pendingPong !== null) this.pong(this.#pendingPong)
     const callbacks = this.#onDrained
     this.#onDrained = []
     for (const callback of callbacks) callback()
@@ -272,40 +295,18 @@ export class Connection implements PipelineOwner {
       const { closeCode: code, closeReason: reason } = this
       closeChannel.publish({ websocket: this.#websocket, code, reason, error: this.error } satisfies CloseDiagnostics)
     }
-    this.pipeline.writer.discard(this.#closedError())
+    const closed = this.closedError()
+    this.pipeline.writer.discard(closed)
+    this.#roundTrips?.lose(closed)
     for (const callback of this.#onGone) callback()
     this.#onGone.clear()
     this.#flow.expire(this.settings.closeTimeoutMs)
   }
 
-  /** The last message was handed on, and no handler runs any more. */
-  onFlowEnd(): void {
-    if (CLEAN.has(this.closeCode)) this.#websocket.endReading()
-    else {
-      this.#isAbnormal = true
-      // Also while a message waits: the reader may be taking it now, and not ask for another.
-      this.#endAbnormally()
-    }
-  }
-
-  #endReadable(): void {
-    if (this.#isReadableEnded) return
-    this.#isReadableEnded = true
-    this.#flow.end()
-  }
-
-  /** A reader sees that the connection did not end as it should, once the last message is taken and the socket is gone. */
-  #endAbnormally(): void {
-    this.whenGone(() =>
-      process.nextTick(() => {
-        if (this.#websocket.readableLength === 0) this.#websocket.destroy(this.#closedError())
-      }),
-    )
-  }
-
-  #closedError(): Error {
+  /** What the end of this connection is for those that still wait for something. */
+  closedError(): Error {
     if (this.error instanceof RemoteProtocolError) return this.error
-    const wasClean = this.#state === 'closing' || this.closeCode !== CloseCode.abnormal
+    const wasClean = this.error === null && this.closeCode !== CloseCode.abnormal
     const cause = this.error === null ? undefined : { cause: this.error }
     return new ConnectionClosedError(this.closeCode, this.closeReason, wasClean, cause)
   }
@@ -316,20 +317,9 @@ export class Connection implements PipelineOwner {
     return this.#state !== before
   }
 
-  #pong(payload: Buffer): void {
-    this.#pendingPong = null
-    this.sendControl(Opcode.pong, payload)
-  }
-
-  #sendHixie76(payload: string | Buffer, options: SendOptions): void {
-    if (options.binary === true) throw new LocalProtocolError('WS_ERR_BINARY_UNSUPPORTED')
-    this.pipeline.writer.writeBytes(encodeHixie76Text(payload.toString()))
-  }
-
   #writeClose(payload: Buffer): void {
-    const { writer } = this.pipeline
-    if (this.isHixie76) writer.writeBytes(HIXIE_CLOSE)
-    else writer.writeFrame(true, false, Opcode.close, this.isMasked, payload)
+    if (this.#hixie76 !== null) this.#hixie76.close()
+    else this.pipeline.writer.writeFrame(true, false, Opcode.close, this.isMasked, payload)
   }
 
   /** 7.1.1: the server ends TCP first, FIN before anything else; a client waits for that, unless it is the one that fails. */

@@ -20,11 +20,17 @@ export interface Handshake {
   readonly stages?: readonly Transform[]
 }
 
-/** What the request says of a handshake that somebody else has answered. */
-export function takenOver(request: IncomingMessage, protocol: string): Handshake {
-  const version = request.headers['sec-websocket-version'] === '8' ? 8 : 13
-  const isHixie76 = request.headers['sec-websocket-key1'] !== undefined
-  return { role: 'server', version: isHixie76 ? 'hixie-76' : version, protocol, extensions: '' }
+/** What the request, and whoever answered it, say of a handshake that is over. */
+export function takenOver(
+  { headers }: IncomingMessage,
+  { protocol = '', protocolVersion }: { readonly protocol?: string; readonly protocolVersion?: 13 | 8 },
+): Handshake {
+  const asked = headers['sec-websocket-key1'] !== undefined ? 'hixie-76' : versionOf(headers['sec-websocket-version'])
+  return { role: 'server', version: protocolVersion ?? asked, protocol, extensions: '' }
+}
+
+function versionOf(header: string | string[] | undefined): 13 | 8 {
+  return header === '8' ? 8 : 13
 }
 
 /** How the pipeline of a connection is joined after this handshake. */

@@ -2,12 +2,18 @@ import { Chain } from './compose.js'
 import type { Connection } from './connection.js'
 import { MessageContext } from './context.js'
 import { messageChannel, publishMessage } from './diagnostics.js'
+import { CloseCode } from './protocol/close-code.js'
+import { optionTypeError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import type { WebSocket } from './websocket.js'
 
+/** The codes behind which a reader sees a plain end, and not an error. */
+const CLEAN = new Set<number>([CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus])
+
 /**
  * The way of a message from the pipeline to the reader, through the message middleware where there is any: one at a time
- * and in order, or as many as `messageConcurrency` says. Who does not keep up holds the peer back.
+ * and in order, or as many as `messageConcurrency` says. Who does not keep up holds the peer back. Behind the last message
+ * the reader sees how the connection ended.
  */
 export class MessageFlow {
   readonly #connection: Connection
@@ -15,6 +21,9 @@ export class MessageFlow {
   #messages: Chain<MessageContext> | null
   #running = 0
   #isEnding = false
+  /** What the reader sees behind the last message, once that is handed on. */
+  #outcome: 'clean' | 'abnormal' | null = null
+  #onFinished: (() => void) | null = null
   /** Bytes that were let through although nobody reads, for the peer's Close frame behind them to be seen. */
   #hurriedBytes = -1
   #timer: NodeJS.Timeout | null = null
@@ -33,13 +42,14 @@ export class MessageFlow {
 
   receive(message: Message): void {
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'received', message)
-    if (this.#messages === null || this.#messages.length === 0) this.#deliver(message)
+    if (this.#messages === null || this.#messages.length === 0) this.#deliver(message, message.length)
     else this.#handle(this.#messages, message)
   }
 
   /** The reader takes more. */
   read(): void {
-    if (this.#running < this.#connection.settings.messageConcurrency) this.#connection.pipeline.resume()
+    if (this.#outcome === 'abnormal') this.#fail()
+    else if (this.#running < this.#connection.settings.messageConcurrency) this.#connection.pipeline.resume()
   }
 
   /** We are closing: what waits is bounded by one more message, and not by a reader that may never come. */
@@ -50,8 +60,18 @@ export class MessageFlow {
 
   /** No more messages will come. */
   end(): void {
+    if (this.#isEnding) return
     this.#isEnding = true
-    if (this.#running === 0) this.#connection.onFlowEnd()
+    if (this.#running === 0) this.#conclude()
+  }
+
+  /**
+   * The connection is gone, and with it what was to be written before the writable side ends. Calls back when the last
+   * message is handed on; not at all where the connection did not end well, since then the reader's error ends both sides.
+   */
+  onFinished(callback: () => void): void {
+    if (this.#outcome === 'clean') callback()
+    else this.#onFinished = callback
   }
 
   /** The connection is gone: where nobody has begun to read within `timeoutMs`, what waits is discarded. */
@@ -65,34 +85,63 @@ export class MessageFlow {
     this.#websocket.once('close', () => clearTimeout(this.#timer ?? undefined))
   }
 
+  get #isHurried(): boolean {
+    return this.#hurriedBytes >= 0 && this.#hurriedBytes < this.#connection.settings.maxMessageBytes
+  }
+
   #handle(messages: Chain<MessageContext>, message: Message): void {
     const context = new MessageContext(this.#websocket, message)
     this.#running++
     if (this.#running >= this.#connection.settings.messageConcurrency) this.#connection.pipeline.stop()
     messages
-      .run(context, async () => this.#deliver(context.data as Message))
-      .then(() => {
-        if (context.reply !== undefined && this.#websocket.readyState === 1)
-          this.#websocket.send(context.reply, () => {})
-      })
+      .run(context, async () => this.#deliver(context.data, message.length))
+      .then(() => this.#reply(context))
       .catch((error: unknown) => this.#connection.handlerFailed(error))
       .finally(() => this.#settled())
+  }
+
+  /** Sends what a handler left to be sent. A peer that does not read its replies is not asked for more messages. */
+  async #reply({ reply }: MessageContext): Promise<void> {
+    if (reply === undefined || this.#connection.state !== 'open' || this.#websocket.writableEnded) return
+    this.#websocket.send(reply)
+    if (this.#connection.isFull) await this.#connection.drained()
   }
 
   #settled(): void {
     this.#running--
     if (this.#isEnding) {
-      if (this.#running === 0) this.#connection.onFlowEnd()
-    } else if (this.#websocket.readableLength === 0) this.read()
+      if (this.#running === 0) this.#conclude()
+    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.read()
   }
 
-  #deliver(data: Message): void {
-    if (this.#websocket.push(data)) return
-    if (this.#hurriedBytes >= 0) {
-      this.#hurriedBytes += data.length
-      if (this.#hurriedBytes < this.#connection.settings.maxMessageBytes) return
+  #deliver(data: unknown, bytes: number): void {
+    // To a stream null is its end.
+    if (data === null) throw optionTypeError('WS_ERR_INVALID_DATA_SENT', 'ctx.data must not be null')
+    // A handler that settles before its `next` would bring it behind the end.
+    if (this.#outcome !== null || this.#websocket.push(data)) return
+    if (this.#isHurried) this.#hurriedBytes += bytes
+    else this.#connection.pipeline.stop()
+  }
+
+  /** The last message was handed on, and no handler runs any more. */
+  #conclude(): void {
+    this.#outcome = CLEAN.has(this.#connection.closeCode) ? 'clean' : 'abnormal'
+    if (this.#outcome === 'abnormal') {
+      // Also while a message waits: the reader may be taking it now, and not ask for another.
+      this.#fail()
+      return
     }
-    this.#connection.pipeline.stop()
+    this.#onFinished?.()
+    this.#websocket.endReading()
+  }
+
+  /** Fails the reader, once the last message is taken and the socket is gone. */
+  #fail(): void {
+    this.#connection.whenGone(() =>
+      process.nextTick(() => {
+        if (this.#websocket.readableLength === 0) this.#websocket.destroy(this.#connection.closedError())
+      }),
+    )
   }
 }
 

@@ -11,6 +11,9 @@ export type Sendable =
   | NodeJS.ReadableStream
   | AsyncIterable<string | Uint8Array>
 
+/** What a ping or pong may carry. */
+export type ControlData = string | NodeJS.ArrayBufferView | ArrayBuffer | SharedArrayBuffer
+
 /** Options of `send`, `ping`, `pong` and `stream`. */
 export interface SendOptions {
   /** Sends text as binary (true) or bytes as text (false). Default: strings are text, all else is binary. */
@@ -34,14 +37,29 @@ export type StreamCallback = (error: Error | null, send: SendPart) => void
 
 /** What waits in the writable side of a WebSocket: data with what `send` was told about it. */
 export class Outgoing {
-  readonly data: Exclude<Sendable, Blob> | Blob | StreamCallback
+  readonly data: Sendable | StreamCallback
   readonly options: SendOptions
-  readonly callback: SendCallback | undefined
+  /** How many bytes of ours wait; none of a source that yields them later. */
+  readonly bytes: number
+  #callback: SendCallback | undefined
 
   constructor(data: Sendable | StreamCallback, options: SendOptions, callback: SendCallback | undefined) {
     this.data = data
     this.options = options
-    this.callback = callback
+    this.bytes = typeof data === 'string' || ArrayBuffer.isView(data) ? Buffer.byteLength(data) : 0
+    this.#callback = callback
+  }
+
+  /** Whether somebody waits to be told. */
+  get isAwaited(): boolean {
+    return this.#callback !== undefined
+  }
+
+  /** Tells what became of it, once. */
+  tell(error?: Error | null): void {
+    const callback = this.#callback
+    this.#callback = undefined
+    callback?.(error)
   }
 }
 
@@ -55,11 +73,19 @@ export function isStream(data: unknown): data is NodeJS.ReadableStream | AsyncIt
  * @throws TypeError `WS_ERR_INVALID_DATA_SENT` for numbers, plain objects and all else that has no one form on the wire
  */
 export function toPayload(data: unknown): string | Buffer {
-  if (typeof data === 'string' || Buffer.isBuffer(data)) return data
-  // Making a view of a detached ArrayBuffer throws a TypeError: stale memory is never sent.
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  if (data instanceof ArrayBuffer) return Buffer.from(data)
-  // Shared memory may change while it waits.
-  if (data instanceof SharedArrayBuffer) return Buffer.from(Buffer.from(data))
+  if (typeof data === 'string' || (Buffer.isBuffer(data) && data.length > 0)) return data
+  if (ArrayBuffer.isView(data)) return bytesOf(data.buffer, data.byteOffset, data.byteLength)
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return bytesOf(data, 0, data.byteLength)
   throw optionTypeError('WS_ERR_INVALID_DATA_SENT', data === null ? 'null' : `not a ${typeof data}`)
+}
+
+function bytesOf(memory: ArrayBufferLike, offset: number, length: number): Buffer {
+  // Shared memory may change while it waits.
+  if (memory instanceof SharedArrayBuffer) return Buffer.from(Buffer.from(memory, offset, length))
+  try {
+    return Buffer.from(memory, offset, length)
+  } catch {
+    // Memory that went to another thread: there is nothing left to send.
+    throw optionTypeError('WS_ERR_INVALID_DATA_SENT', 'a detached ArrayBuffer')
+  }
 }

@@ -2,6 +2,7 @@ import type { Connection } from './connection.js'
 import { EventTargetDuplex } from './event-target.js'
 import { sendParts, sendStream } from './fragments.js'
 import {
+  type ControlData,
   isStream,
   Outgoing,
   type Sendable,
@@ -10,8 +11,8 @@ import {
   type StreamCallback,
   toPayload,
 } from './outgoing.js'
+import { CloseCode } from './protocol/close-code.js'
 import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
-import { Opcode } from './protocol/opcode.js'
 import { type DuplexOptions, setNeedDrain, takeNeedDrain } from './streams/stream.js'
 
 const NO_DATA = Buffer.alloc(0)
@@ -20,7 +21,10 @@ const NO_OPTIONS: SendOptions = Object.freeze({})
 /** The writable side of a WebSocket: messages, streams of fragments, pings and pongs, in their order. */
 export abstract class SendingDuplex extends EventTargetDuplex {
   /** A write that came before the connection was open. */
-  #held: (() => void) | null = null
+  #held: { readonly data: Sendable | Outgoing; readonly callback: SendCallback } | null = null
+  /** The end that came before the connection was open. */
+  #heldEnd: (() => void) | null = null
+  #queuedBytes = 0
   /** What is piped into this stream. */
   #sources: Set<NodeJS.ReadableStream> | null = null
 
@@ -44,7 +48,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     const told = typeof options === 'function' ? options : callback
     const how = typeof options === 'function' ? NO_OPTIONS : (options ?? NO_OPTIONS)
     try {
-      const connection = this.#openConnection()
+      const connection = this.#openConnection(how)
       if (data instanceof Blob || isStream(data)) return this.#queue(new Outgoing(data, how, told))
       const payload = toPayload(data)
       if (!this.#isIdle) return this.#queue(new Outgoing(snapshot(payload), how, told))
@@ -68,7 +72,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     const how = typeof options === 'function' ? NO_OPTIONS : options
     if (typeof ask !== 'function') throw optionTypeError('WS_ERR_INVALID_OPTION', 'stream() needs a callback')
     try {
-      this.#openConnection()
+      this.#openConnection(how)
       this.#queue(new Outgoing(ask, how, undefined))
     } catch (error) {
       ask(error as Error, () => {
@@ -92,9 +96,8 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       connection.send(chunk, NO_OPTIONS, told)
       return this.#hasRoom(connection)
     }
-    const hasRoom = super.write(chunk, 'utf8', told)
-    if (this.writableLength > 0) setNeedDrain(this)
-    return hasRoom && this.writableLength === 0
+    // A stream has no place for null: it says so itself.
+    return chunk === null ? super.write(chunk) : this.#queue(new Outgoing(chunk, NO_OPTIONS, told))
   }
 
   /**
@@ -102,14 +105,25 @@ export abstract class SendingDuplex extends EventTargetDuplex {
    *
    * @param data at most 125 bytes
    * @param dontFailWhenClosed says nothing where the connection is not open
+   * @returns resolves with the milliseconds until the pong, NaN where none was asked for; rejects with a
+   *   `ConnectionClosedError` when the connection ends before, which nobody has to listen to
+   * @throws LocalProtocolError `WS_ERR_NOT_OPEN`, `WS_ERR_INVALID_CONTROL_PAYLOAD_SENT`; TypeError `WS_ERR_INVALID_DATA_SENT`
    */
-  ping(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
-    this.#control(Opcode.ping, data, options, dontFailWhenClosed)
+  ping(data?: ControlData, options?: SendOptions, dontFailWhenClosed = false): Promise<number> {
+    const payload = controlPayload(data)
+    return this.#controlled(dontFailWhenClosed)?.ping(payload, options?.mask) ?? Promise.resolve(Number.NaN)
   }
 
-  /** Sends a pong that no ping asked for (RFC 6455 section 5.5.3). In hixie-76 it does nothing. */
-  pong(data?: string | NodeJS.ArrayBufferView | ArrayBuffer, options?: SendOptions, dontFailWhenClosed = false): void {
-    this.#control(Opcode.pong, data, options, dontFailWhenClosed)
+  /**
+   * Sends a pong that no ping asked for (RFC 6455 section 5.5.3). In hixie-76 it does nothing.
+   *
+   * @param data at most 125 bytes
+   * @param dontFailWhenClosed says nothing where the connection is not open
+   * @throws LocalProtocolError `WS_ERR_NOT_OPEN`, `WS_ERR_INVALID_CONTROL_PAYLOAD_SENT`; TypeError `WS_ERR_INVALID_DATA_SENT`
+   */
+  pong(data?: ControlData, options?: SendOptions, dontFailWhenClosed = false): void {
+    const payload = controlPayload(data)
+    this.#controlled(dontFailWhenClosed)?.pong(payload, options?.mask)
   }
 
   /** Says `'drain'` where it was promised; the connection calls it. */
@@ -119,20 +133,19 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   override _write(data: Sendable | Outgoing, _encoding: BufferEncoding, callback: SendCallback): void {
     const connection = this.connection
-    if (connection === null) {
-      this.#held = () => this._write(data, _encoding, callback)
-      return
+    if (connection === null) this.#held = { data, callback }
+    else {
+      // What `end` was given comes as it is.
+      const outgoing = data instanceof Outgoing ? data : new Outgoing(data, NO_OPTIONS, undefined)
+      if (outgoing === data) this.#queuedBytes -= outgoing.bytes
+      void this.#writeOutgoing(connection, outgoing, callback)
     }
-    const outgoing = data instanceof Outgoing ? data : new Outgoing(data, NO_OPTIONS, undefined)
-    // What was told of its own callback does not fail the stream as well.
-    const done = data instanceof Outgoing && outgoing.callback !== undefined ? () => callback() : callback
-    this.#writeOutgoing(connection, outgoing, done).catch(callback)
   }
 
   override _final(callback: SendCallback): void {
     const connection = this.connection
     if (connection === null) {
-      this.#held = () => this._final(callback)
+      this.#heldEnd = () => this._final(callback)
       return
     }
     if (connection.state === 'open') connection.close(1000)
@@ -154,22 +167,38 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     this.#sources = null
   }
 
-  /** Goes on with the write that came before the connection was open. */
+  /** Goes on with what was written before the connection was open. */
   protected writeHeld(): void {
     const held = this.#held
     this.#held = null
-    held?.()
+    if (held !== null) this._write(held.data, 'utf8', held.callback)
+    this.#heldEnd?.()
+  }
+
+  /** The connection never opened: tells who wrote before it did. */
+  protected failHeld(): void {
+    const held = this.#held
+    this.#held = null
+    if (held === null) return
+    if (held.data instanceof Outgoing) held.data.tell(new LocalProtocolError('WS_ERR_NOT_OPEN'))
+    held.callback()
+  }
+
+  /** Bytes that wait behind a message that is being sent in parts, or for the connection to open. */
+  protected get queuedBytes(): number {
+    return this.#queuedBytes
   }
 
   get #isIdle(): boolean {
     return this.writableLength === 0 && this.writableCorked === 0 && !this.writableEnded && !this.destroyed
   }
 
-  #openConnection(): Connection {
+  #openConnection(options: SendOptions): Connection {
     const connection = this.connection
     if (connection === null || connection.state !== 'open' || this.writableEnded || this.destroyed) {
       throw new LocalProtocolError('WS_ERR_NOT_OPEN')
     }
+    if (options.binary === true && connection.isHixie76) throw new LocalProtocolError('WS_ERR_BINARY_UNSUPPORTED')
     return connection
   }
 
@@ -180,38 +209,51 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   }
 
   #queue(outgoing: Outgoing): boolean {
-    super.write(outgoing)
+    this.#queuedBytes += outgoing.bytes
+    super.write(outgoing, error => {
+      if (error) outgoing.tell(error)
+    })
+    this.connection?.limitBuffered(this.#queuedBytes)
     if (this.writableLength > 0) setNeedDrain(this)
     return this.writableLength === 0
   }
 
-  async #writeOutgoing(connection: Connection, outgoing: Outgoing, done: SendCallback): Promise<void> {
-    const { data, options, callback } = outgoing
-    if (typeof data === 'function') sendParts(connection, options, data, done)
-    else if (isStream(data)) {
-      const told = (error?: Error | null): void => {
-        callback?.(error)
-        done(error)
+  async #writeOutgoing(connection: Connection, outgoing: Outgoing, callback: SendCallback): Promise<void> {
+    const { data, options } = outgoing
+    const told = outgoing.isAwaited ? (error?: Error | null): void => outgoing.tell(error) : undefined
+    try {
+      if (typeof data === 'function') await sendParts(connection, options, data)
+      else if (isStream(data)) await sendStream(connection, data, options, told)
+      else {
+        const payload = data instanceof Blob ? Buffer.from(await data.arrayBuffer()) : toPayload(data)
+        if (connection.state !== 'open') throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+        connection.send(payload, options, told)
       }
-      await sendStream(connection, data, options, told)
-    } else {
-      const payload = data instanceof Blob ? Buffer.from(await data.arrayBuffer()) : toPayload(data)
-      connection.send(payload, options, callback)
-      done()
+    } catch (error) {
+      const isOurs = connection.state === 'open' || connection.error === error
+      if (told !== undefined) told(error as Error)
+      else if (isOurs) {
+        // Nobody else is there to be told: the connection ends with it.
+        connection.fail(error as Error, CloseCode.internalError)
+        callback(error as Error)
+        return
+      }
     }
+    callback()
   }
 
-  #control(
-    opcode: typeof Opcode.ping | typeof Opcode.pong,
-    data: string | NodeJS.ArrayBufferView | ArrayBuffer | undefined,
-    options: SendOptions | undefined,
-    dontFailWhenClosed: boolean,
-  ): void {
-    const payload = data === undefined ? NO_DATA : Buffer.from(toPayload(data) as string)
-    const connection = this.connection
-    if (connection?.state === 'open') connection.sendControl(opcode, payload, options?.mask)
-    else if (!dontFailWhenClosed) throw new LocalProtocolError('WS_ERR_NOT_OPEN')
+  #controlled(dontFailWhenClosed: boolean): Connection | null {
+    if (this.connection?.state === 'open') return this.connection
+    if (dontFailWhenClosed) return null
+    throw new LocalProtocolError('WS_ERR_NOT_OPEN')
   }
+}
+
+/** A copy of the data of a ping or pong. */
+function controlPayload(data: ControlData | undefined): Buffer {
+  const payload = data === undefined ? NO_DATA : Buffer.from(toPayload(data) as string)
+  if (payload.length > 125) throw new LocalProtocolError('WS_ERR_INVALID_CONTROL_PAYLOAD_SENT')
+  return payload
 }
 
 function rememberSource(this: SendingDuplex, source: NodeJS.ReadableStream): void {

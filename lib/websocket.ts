@@ -44,6 +44,8 @@ export interface Ending {
 }
 
 const NO_DATA = Buffer.alloc(0)
+/** What a server gives in place of an address: what it has, it attaches itself. */
+const NO_ADDRESS = [] as unknown as Address
 
 /** Opens a WebSocket for a server. */
 export let open: <State>(opening: Opening<State>) => WebSocket<State>
@@ -67,7 +69,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   static {
     open = <State>(opening: Opening<State>) => {
-      const websocket = new WebSocket<State>(null, undefined, opening.settings)
+      const websocket = new WebSocket<State>(NO_ADDRESS, undefined, opening.settings)
       websocket.url = opening.request?.url ?? ''
       websocket.upgradeReq = opening.request
       websocket.server = opening.server
@@ -97,18 +99,13 @@ export class WebSocket<State = unknown> extends SendingDuplex {
    * @param protocols the subprotocols to offer, in order of preference
    * @throws TypeError `WS_ERR_INVALID_URL` for an address, `WS_ERR_INVALID_OPTION` for an option that is not valid
    */
-  constructor(
-    address: Address | null,
-    protocols?: string | readonly string[] | ClientOptions,
-    options?: ClientOptions,
-  ) {
+  constructor(address: Address, protocols?: string | readonly string[] | ClientOptions, options?: ClientOptions) {
     const isList = typeof protocols === 'string' || Array.isArray(protocols)
     const given = (isList ? options : ((protocols as ClientOptions | undefined) ?? options)) ?? {}
-    const isServer = address === null || Array.isArray(address)
     const settings =
-      address === null
+      address === NO_ADDRESS
         ? (given as ConnectionSettings)
-        : connectionSettings(given, isServer ? SERVER_LIMITS : CLIENT_LIMITS)
+        : connectionSettings(given, Array.isArray(address) ? SERVER_LIMITS : CLIENT_LIMITS)
     super({
       objectMode: true,
       readableHighWaterMark: 1,
@@ -118,25 +115,25 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     })
     this.#settings = settings
     this.url = ''
-    if (address === null) return
-    if (typeof address === 'string' || address instanceof URL) {
-      this.url = String(address)
-      this.#dialing = dial(
-        this as unknown as WebSocket,
-        isList ? (protocols as string | readonly string[]) : [],
-        given,
-        settings,
-        (socket, handshake, head) => {
-          this.#dialing = null
-          this.#attach(socket, handshake, head, null)
-        },
-      )
-    } else {
+    if (address === NO_ADDRESS) return
+    if (Array.isArray(address)) {
       const [request, socket, head = NO_DATA] = address as Exclude<Address, string | URL>
       this.url = request.url ?? ''
       this.upgradeReq = request
-      this.#attach(socket, takenOver(request, given.protocol ?? ''), head, null)
+      this.#attach(socket, takenOver(request, given), head, null)
+      return
     }
+    this.url = String(address)
+    this.#dialing = dial(
+      this as unknown as WebSocket,
+      isList ? (protocols as string | readonly string[]) : [],
+      given,
+      settings,
+      (socket, handshake, head) => {
+        this.#dialing = null
+        this.#attach(socket, handshake, head, null)
+      },
+    )
   }
 
   protected override get connection(): Connection | null {
@@ -188,7 +185,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Bytes that were sent and that the operating system has not taken. */
   get bufferedAmount(): number {
-    return this.#connection?.pipeline.writer.bufferedBytes ?? 0
+    return (this.#connection?.pipeline.writer.bufferedBytes ?? 0) + this.queuedBytes
   }
 
   /** Milliseconds of the last round trip of a ping, NaN before there was one. */
@@ -255,6 +252,15 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     this.destroy()
   }
 
+  /** Closes the connection (1000), forgets what nobody has read, and settles behind `'close'`; for `await using`. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    if (this.closed) return
+    const closed = new Promise(resolve => this.once('close', resolve))
+    this.close()
+    this.resume()
+    await closed
+  }
+
   /** @throws TypeError always: a message is a string already, or binary */
   override setEncoding(): this {
     throw optionTypeError(
@@ -287,6 +293,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   override _destroy(error: Error | null, callback: SendCallback): void {
     this.#dialing?.abort()
     this.#dialing = null
+    this.failHeld()
     const connection = this.#connection
     const finish = (): void => {
       this.unpipeSources()
@@ -299,7 +306,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
       return
     }
     // Both Close frames were exchanged: TCP ends by itself, and the peer still reads what was written.
-    if (error !== null || connection.state !== 'closing') connection.terminate()
+    if (connection.state !== 'closing' || (error !== null && error !== connection.error)) connection.terminate()
     connection.whenGone(finish)
   }
 
