@@ -1,4 +1,5 @@
 import { EventedDuplex, type WebSocketEvents } from './events.js'
+import { optionTypeError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 
 /** The events that `addEventListener` and the `on…` properties know. */
@@ -12,7 +13,13 @@ export interface WebSocketEventMap {
 /** What a listener of `addEventListener` may be. */
 export type WebSocketEventListener<Name extends keyof WebSocketEventMap> = (event: WebSocketEventMap[Name]) => void
 
-type Wrapped = (...args: never[]) => void
+/** How a listener is added. */
+export interface ListenerOptions {
+  /** Takes the listener back before its first call. */
+  readonly once?: boolean
+}
+
+type Wrapped = (...args: unknown[]) => void
 
 /** An event of a WebSocket, as in a browser (WHATWG WebSockets, section 3). */
 export class OpenEvent extends Event {
@@ -67,15 +74,15 @@ export class ErrorEvent extends OpenEvent {
   }
 }
 
-/** How the arguments of an emitter's event become an event object. */
-const MAKERS: {
-  [Name in keyof WebSocketEventMap]: (target: EventTargetDuplex, ...args: never[]) => WebSocketEventMap[Name]
-} = {
-  open: target => new OpenEvent('open', target),
-  message: (target, ...[data]: WebSocketEvents['message']) => new MessageEvent(target, data),
-  close: (target, ...[code, reason]: WebSocketEvents['close']) => new CloseEvent(target, code, reason),
-  error: (target, ...[error]: WebSocketEvents['error']) => new ErrorEvent(target, error),
-}
+type Maker = (target: EventTargetDuplex, ...args: never[]) => OpenEvent
+
+/** How the arguments of an emitter's event become an event object; the other events have none. */
+const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
+  ['open', target => new OpenEvent('open', target)],
+  ['message', (target, ...[data]: WebSocketEvents['message']) => new MessageEvent(target, data)],
+  ['close', (target, ...[code, reason]: WebSocketEvents['close']) => new CloseEvent(target, code, reason)],
+  ['error', (target, ...[error]: WebSocketEvents['error']) => new ErrorEvent(target, error)],
+])
 
 /** Gives a Duplex the listener methods of a browser's WebSocket. */
 export abstract class EventTargetDuplex extends EventedDuplex {
@@ -83,16 +90,30 @@ export abstract class EventTargetDuplex extends EventedDuplex {
   #wrapped: Map<string, Map<unknown, Wrapped>> | null = null
   #handlers: Map<string, WebSocketEventListener<never>> | null = null
 
-  /** Calls `listener` with an event object for each `method`; the same listener is added once. */
-  addEventListener<Name extends keyof WebSocketEventMap>(method: Name, listener: WebSocketEventListener<Name>): void {
-    const make = MAKERS[method] as
-      | ((target: EventTargetDuplex, ...args: unknown[]) => WebSocketEventMap[Name])
-      | undefined
+  /**
+   * Calls `listener` with an event object for each `method`, and for an event that is not one of the four with the
+   * arguments of the emitter. The same listener is added once.
+   *
+   * @throws TypeError `WS_ERR_INVALID_OPTION` where the listener is not a function
+   */
+  addEventListener<Name extends keyof WebSocketEventMap>(
+    method: Name,
+    listener: WebSocketEventListener<Name>,
+    options: ListenerOptions = {},
+  ): void {
+    if (typeof listener !== 'function') {
+      throw optionTypeError('WS_ERR_INVALID_OPTION', `a listener must be a function, not ${typeof listener}`)
+    }
+    const make = MAKERS.get(method) as ((target: EventTargetDuplex, ...args: unknown[]) => never) | undefined
     this.#wrapped ??= new Map()
     const listeners = this.#wrapped.get(method) ?? new Map<unknown, Wrapped>()
     this.#wrapped.set(method, listeners)
-    if (make === undefined || listeners.has(listener)) return
-    const wrapped = (...args: unknown[]): void => listener.call(this, make(this, ...args))
+    if (listeners.has(listener)) return
+    const wrapped = (...args: unknown[]): void => {
+      if (options.once === true) this.removeEventListener(method, listener)
+      if (make === undefined) (listener as Wrapped).apply(this, args)
+      else listener.call(this, make(this, ...args))
+    }
     listeners.set(listener, wrapped)
     this.on(method as string, wrapped)
   }
