@@ -46,6 +46,12 @@ const SHORT_TEXT = 1_024
 /** Where it is unmasked. */
 const SCRATCH: Buffer = Buffer.alloc(SHORT_TEXT)
 
+type ShortTextSink = Required<Pick<FrameSink, 'onShortText'>>
+
+function takesShortText(sink: FrameSink): sink is FrameSink & ShortTextSink {
+  return sink.onShortText !== undefined
+}
+
 /** What a payload is given at first, whatever its header claims: a claim of 1 MiB costs nothing until bytes come. */
 const FIRST_ALLOCATION = 65_536
 /** How many times the bytes that have arrived a buffer may be: 64 KiB of a message of 1 MiB, and it is never copied. */
@@ -103,7 +109,7 @@ export class FrameParser implements Parser {
         if (available > 0) this.#collect(chunk, at, sink)
         return chunk.length
       }
-      if (this.#isShortText && sink.onShortText !== undefined) {
+      if (this.#isShortText && takesShortText(sink)) {
         const start = at
         at += this.#length
         this.#isInPayload = false
@@ -124,14 +130,16 @@ export class FrameParser implements Parser {
 
   /** Whether the frame is a whole text message that has just begun to arrive, and short. */
   get #isShortText(): boolean {
-    return this.#opcode === Opcode.text && this.#fin && !this.#rsv1 && this.#received === 0 && this.#length <= SHORT_TEXT
+    return (
+      this.#opcode === Opcode.text && this.#fin && !this.#rsv1 && this.#received === 0 && this.#length <= SHORT_TEXT
+    )
   }
 
   /** Short text goes to the sink as bytes that are its own only for the call: a Frame and a Buffer cost 0.3 us each time. */
-  #readShortText(chunk: Buffer, start: number, end: number, sink: FrameSink): boolean {
-    if (!this.#options.isMasked) return sink.onShortText?.(chunk, start, end) ?? true
+  #readShortText(chunk: Buffer, start: number, end: number, sink: ShortTextSink): boolean {
+    if (!this.#options.isMasked) return sink.onShortText(chunk, start, end)
     maskInto(chunk, start, end, SCRATCH, 0, this.#maskingKey)
-    return sink.onShortText?.(SCRATCH, 0, end - start) ?? true
+    return sink.onShortText(SCRATCH, 0, end - start)
   }
 
   /** A part of a payload, with more to come. */
