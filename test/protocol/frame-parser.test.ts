@@ -109,6 +109,50 @@ t.test('a sink that says stop gets the rest from there', async t => {
   }
 })
 
+t.test('short text that comes whole is shown where it stands, and the sink may stop behind it', async t => {
+  for (const { options, isMasked } of ROLES) {
+    const shownWhere: [start: number, text: string][] = []
+    const frames: string[] = []
+    const sink: FrameSink = {
+      onFrame: frame => frames.push(shown(frame)) > 0,
+      onShortText: (bytes, start, end) => shownWhere.push([start, bytes.toString('utf8', start, end)]) === 0,
+    }
+    const bytes = scriptBytes('81:abc 81 82:b 01:c 80:d 81*1025 81*1024', isMasked)
+    const parser = new FrameParser(options)
+    const ends: number[] = []
+    for (let at = 0; at < bytes.length; ) {
+      at = parser.push(bytes, at, sink)
+      ends.push(at)
+    }
+    const lengths = [['81:abc'], ['81:abc 81'], ['81:abc 81 82:b 01:c 80:d 81*1025 81*1024']]
+    t.same(
+      ends,
+      lengths.map(([script = '']) => scriptBytes(script, isMasked).length),
+    )
+    const text = Buffer.alloc(1_024, 'sluice').toString()
+    t.same(
+      shownWhere.map(([, text]) => text),
+      ['abc', '', text],
+    )
+    if (!isMasked)
+      t.same(
+        shownWhere.map(([start]) => start),
+        [2, 7, bytes.length - 1_024],
+        'not copied',
+      )
+    t.same(frames, scriptLines('82:b 01:c 80:d 81*1025'))
+  }
+  const texts: string[] = []
+  const frames: string[] = []
+  const sink: FrameSink = {
+    onFrame: frame => frames.push(shown(frame)) > 0,
+    onShortText: (bytes, start, end) => texts.push(bytes.toString('utf8', start, end)) > 0,
+  }
+  const parser = new FrameParser({ ...SERVER, allowRsv1: true })
+  for (const piece of cutAt(scriptBytes('81:abc c1:d'), [8])) parser.push(piece, 0, sink)
+  t.same([texts, frames], [[], scriptLines('81:abc c1:d')], 'cut or compressed it is a frame')
+})
+
 t.test('bytes before the offset are not looked at', async t => {
   const parser = new FrameParser(SERVER)
   const bytes = Buffer.concat([hex('ff ff ff'), maskedFrame(0x81, 'a')])

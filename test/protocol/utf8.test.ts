@@ -131,6 +131,15 @@ t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer jud
   )
 })
 
+t.test('a part of the bytes is judged on its own', async t => {
+  const bytes = hex('ff 61 c3 a9 ff')
+  t.equal(decodeUtf8(bytes, 1, 4), 'aé')
+  t.equal(decodeUtf8(bytes, 1, 3), null)
+  t.equal(decodeUtf8(bytes, 1), null)
+  t.equal(decodeUtf8(bytes, 2, 2), '')
+  t.equal(decodeUtf8(hex('ff efbfbd ff'), 1, 4), '\ufffd')
+})
+
 t.test('nothing of a piece is kept', async t => {
   const validator = new Utf8Validator()
   const piece = hex('61 e2 82')

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import type { ErrorCode } from '../../lib/protocol/errors.js'
-import type { Frame } from '../../lib/protocol/frame.js'
+import type { Frame, FrameSink } from '../../lib/protocol/frame.js'
 import { FrameParser, type FrameParserOptions } from '../../lib/protocol/frame-parser.js'
 import { inALine } from './frame-script.js'
 import { MAX } from './frame-vectors.js'
@@ -33,11 +34,26 @@ export interface Parsed {
   readonly parser: FrameParser
 }
 
-/** Feeds a new parser. */
+/** Feeds a new parser, and another one whose sink takes short text on its own: both have to find the same. */
 export function parse(options: FrameParserOptions, pieces: readonly Buffer[]): Parsed {
-  const parser = new FrameParser(options)
   const frames: string[] = []
+  const others: string[] = []
   const onFrame = (frame: Frame): boolean => frames.push(shown(frame)) > 0
-  for (const piece of pieces) parser.push(piece, 0, { onFrame })
+  const parser = feed(options, pieces, { onFrame })
+  const other = feed(options, pieces, {
+    onFrame: frame => others.push(shown(frame)) > 0,
+    onShortText: (bytes, start, end) => others.push(inALine(0x81, bytes.subarray(start, end))) > 0,
+  })
+  assert.deepEqual(others, frames)
+  assert.deepEqual(
+    [other.error?.code, other.isInFrame, other.bufferedBytes],
+    [parser.error?.code, parser.isInFrame, parser.bufferedBytes],
+  )
   return { frames, error: parser.error?.code, parser }
+}
+
+function feed(options: FrameParserOptions, pieces: readonly Buffer[], sink: FrameSink): FrameParser {
+  const parser = new FrameParser(options)
+  for (const piece of pieces) parser.push(piece, 0, sink)
+  return parser
 }
