@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import { Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
+import { HandshakeError, Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
 import { type RawPeer, rawPeer, upgradeRequest } from './raw-peer.js'
 
 /** A WebSocket server that listens on a free port of this machine until the test ends. */
@@ -108,4 +108,15 @@ export function deferred<Value = void>(): { promise: Promise<Value>; resolve: (v
 export async function nextConnection<State>(server: Server<State>): Promise<WebSocket<State>> {
   const [websocket] = (await once(server, 'connection')) as [WebSocket<State>]
   return websocket
+}
+
+/** The HTTP status that connecting came to: 101, or that of the HandshakeError, 0 where there was no answer. */
+export async function outcome(connecting: Promise<WebSocket>): Promise<number> {
+  try {
+    await connecting
+    return 101
+  } catch (error) {
+    if (error instanceof HandshakeError) return error.statusCode
+    throw error
+  }
 }
