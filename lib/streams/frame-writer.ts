@@ -25,14 +25,20 @@ let waiting: FrameWriter[] = []
 function flushWaiting(): void {
   const writers = waiting
   waiting = []
-  for (const writer of writers) writer.endTick()
+  let done = 0
+  try {
+    while (done < writers.length) writers[done++]?.endTick()
+  } finally {
+    // A socket whose write throws must not make the others wait for ever.
+    if (done < writers.length) {
+      if (waiting.length === 0) process.nextTick(flushWaiting)
+      waiting.push(...writers.slice(done))
+    }
+  }
 }
 
 /** Writes the frames of one connection to its socket: all that come in one tick leave in one write. */
 export class FrameWriter {
-  /** Bytes of all frames so far, those that still wait included. */
-  bytesSent = 0
-
   /** Bytes of all frames so far, those that still wait included. */
   bytesSent = 0
 
@@ -178,7 +184,6 @@ export class FrameWriter {
       waiting.push(this)
       this.#isWaiting = true
     }
-    this.bytesSent += bytes
     this.bytesSent += bytes
     this.#pendingBytes += bytes
     if (this.#pendingBytes >= FLUSH_AT) this.flush()
