@@ -48,7 +48,12 @@ export class FakeClock {
   }
 
   install(): void {
-    const set = (callback: (...args: unknown[]) => void, ms: number, isRepeated: boolean, args: unknown[]): FakeTimer => {
+    const set = (
+      callback: (...args: unknown[]) => void,
+      ms: number,
+      isRepeated: boolean,
+      args: unknown[],
+    ): FakeTimer => {
       const timer = new FakeTimer(this.#now + ms, isRepeated ? ms : null, () => callback(...args))
       this.#timers.add(timer)
       return timer

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { pipelineOptions, takenOver } from '../lib/handshake.js'
+import { connectionSettings } from '../lib/options.js'
+import { Hixie76Parser } from '../lib/protocol/hixie76.js'
+import { answeredRequest } from './support/websockets.js'
+
+for (const version of [13, 8, 'hixie-76'] as const) {
+  t.test(`a connection of version ${version} that is taken over`, async t => {
+    const handshake = { role: 'server', version, protocol: '', extensions: '' }
+    t.same(takenOver(answeredRequest(version), {}), handshake)
+  })
+}
+
+t.test('what the caller says goes before what the request says', async t => {
+  const handshake = takenOver(answeredRequest(13), { protocol: 'chat', protocolVersion: 8 })
+  t.same(handshake, { role: 'server', version: 8, protocol: 'chat', extensions: '' })
+})
+
+t.test('5.1: a server reads masked frames, a client unmasked ones', async t => {
+  const settings = connectionSettings({ maxMessageBytes: 10, allowNonMinimalLength: true })
+  const head = Buffer.from('head')
+  const server = pipelineOptions({ role: 'server', version: 13, protocol: '', extensions: '' }, head, settings)
+  t.match(server, { isMasked: true, maxMessageBytes: 10, allowNonMinimalLength: true, allowRsv1: false, head })
+  t.equal(server.parser, undefined)
+  t.match(pipelineOptions({ role: 'client', version: 13, protocol: '', extensions: '' }, head, settings), {
+    isMasked: false,
+  })
+})
+
+t.test('5.2: RSV1 is allowed where an extension is between frames and messages', async t => {
+  const stages = [{} as never]
+  const handshake = { role: 'server', version: 13, protocol: '', extensions: 'x', stages } as const
+  const options = pipelineOptions(handshake, Buffer.alloc(0), connectionSettings({}))
+  t.equal(options.allowRsv1, true)
+  t.equal(options.extensions, stages)
+})
+
+t.test('hixie-76 has a parser of its own', async t => {
+  const handshake = { role: 'server', version: 'hixie-76', protocol: '', extensions: '' } as const
+  const { parser } = pipelineOptions(handshake, Buffer.alloc(0), connectionSettings({}))
+  t.ok(parser instanceof Hixie76Parser)
+})
