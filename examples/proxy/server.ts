@@ -16,10 +16,14 @@ const proxy = new Server({ port: Number(process.env['PORT'] ?? 8081) }, () => {
 proxy.use(async (ctx, next) => {
   const upstream = await dial(ctx)
   ctx.protocol = upstream.protocol
-  await next()
-  // The client may have gone away meanwhile.
-  if (ctx.websocket === undefined) upstream.terminate()
-  else join(ctx.websocket, upstream)
+  try {
+    await next()
+  } catch (error) {
+    // The client has gone away meanwhile.
+    upstream.terminate()
+    throw error
+  }
+  if (ctx.websocket !== undefined) join(ctx.websocket, upstream)
 })
 
 /** Connects to the other server for a client, with its path and what it offers. */

@@ -83,3 +83,20 @@ t.test('proxy: a refusal by the server is the refusal that the client sees', asy
   await behind.close()
   t.equal(await refusal(), 502)
 })
+
+t.test('proxy: a client that gives up takes its connection to the server with it', async t => {
+  const { behind, url } = await through(t)
+  const asked = new Promise<UpgradeContext>(resolve => {
+    behind.use(ctx => {
+      resolve(ctx)
+      return once(ctx.signal, 'abort')
+    })
+  })
+  const abort = new AbortController()
+  const connecting = connect(url, { signal: abort.signal }).catch(() => 'gave up')
+  const { signal } = await asked
+  abort.abort()
+  t.equal(await connecting, 'gave up')
+  if (!signal.aborted) await once(signal, 'abort')
+  t.ok(signal.aborted)
+})
