@@ -1,7 +1,7 @@
 // The chat: who is in it, what is said, and how each connection is doing.
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { type MessageContext, type Next, type Server, type UpgradeContext, WebSocket } from 'sluice'
+import type { MessageContext, Next, Server, UpgradeContext, WebSocket } from 'sluice'
 
 const LONGEST_NAME = 24
 const LONGEST_TEXT = 500
@@ -98,7 +98,8 @@ function tellAll(chat: Server<Member>, news: object): void {
 }
 
 function tell(ws: WebSocket<Member>, news: object): void {
-  if (ws.readyState !== WebSocket.OPEN) return
-  ws.send(JSON.stringify(news))
-  ws.state.messagesSent++
+  // With a callback it does not matter whether the tab has just gone.
+  ws.send(JSON.stringify(news), error => {
+    if (!error) ws.state.messagesSent++
+  })
 }

@@ -25,8 +25,8 @@ export function observe(ws: WebSocket<Observer>): void {
   const { chat } = ws.state
   const tell = (): void => {
     if (chat.readyState !== chat.OPEN) ws.close()
-    // A tab that does not keep up is told less often, and never old news.
-    else if (ws.readyState === ws.OPEN && ws.bufferedAmount === 0) ws.send(JSON.stringify(statisticsOf(chat)))
+    // A tab that does not keep up is told less often, and never old news; one that has just gone, nothing.
+    else if (ws.bufferedAmount === 0) ws.send(JSON.stringify(statisticsOf(chat)), () => {})
   }
   const timer = setInterval(tell, INTERVAL_MS)
   tell()
