@@ -3,9 +3,9 @@ import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type CloseDiagnostics, closeChannel, messageChannel, publishMessage } from './diagnostics.js'
 import { type Handshake, pipelineOptions } from './handshake.js'
-import { Hixie76Writer } from './hixie76-writer.js'
 import { keepAlive } from './keep-alive.js'
 import { MessageFlow } from './message-flow.js'
+import { MessageWriter } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
 import type { SendCallback, SendOptions } from './outgoing.js'
 import { CloseCode, isCloseCode } from './protocol/close-code.js'
@@ -24,21 +24,20 @@ import type { WebSocket } from './websocket.js'
  */
 export class Connection implements PipelineOwner {
   readonly pipeline: Pipeline
+  /** What is sent. */
+  readonly outbound: MessageWriter
   readonly handshake: Handshake
   readonly settings: ConnectionSettings
   /** Why the connection failed, where it did. */
   error: Error | null = null
   closeCode: number = CloseCode.abnormal
   closeReason = ''
-  messagesSent = 0
 
   readonly #websocket: WebSocket
   readonly #flow: MessageFlow
   #state: ConnectionState = 'open'
-  #isFragmenting = false
   /** Made for the first ping. */
   #roundTrips: RoundTrips | null = null
-  readonly #hixie76: Hixie76Writer | null
   #pendingPong: Buffer | null = null
   #closeTimer: NodeJS.Timeout | null = null
   #stopKeepAlive: (() => void) | null = null
@@ -58,7 +57,7 @@ export class Connection implements PipelineOwner {
     this.settings = settings
     this.#flow = new MessageFlow(this, websocket, messages)
     this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, head, settings))
-    this.#hixie76 = this.isHixie76 ? new Hixie76Writer(this.pipeline.writer) : null
+    this.outbound = new MessageWriter(this.pipeline.writer, handshake)
     if (settings.keepAliveIntervalMs > 0) {
       this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
     }
@@ -131,27 +130,14 @@ export class Connection implements PipelineOwner {
     return false
   }
 
-  /** Whether the last part of a message is still to be sent. */
-  get isFragmenting(): boolean {
-    return this.#isFragmenting
-  }
-
-  /** Frames a message, or a part of one, and writes it. */
-  send(payload: string | Buffer, options: SendOptions, callback?: SendCallback): void {
+  /** Frames a message, or a part of one, and writes it; `compressed` is what `compress` made of it. */
+  send(payload: string | Buffer, options: SendOptions, callback?: SendCallback, compressed?: Buffer): void {
     const { writer } = this.pipeline
     if (!this.limitBuffered(0)) {
       callback?.(this.error)
       return
     }
-    const fin = options.fin ?? true
-    if (this.#hixie76 !== null) this.#hixie76.send(payload, fin, options.binary === true)
-    else {
-      const isBinary = options.binary ?? typeof payload !== 'string'
-      const opcode = this.#isFragmenting ? Opcode.continuation : isBinary ? Opcode.binary : Opcode.text
-      writer.writeFrame(fin, false, opcode, options.mask ?? this.isMasked, payload)
-    }
-    this.#isFragmenting = !fin
-    if (fin) this.messagesSent++
+    this.outbound.write(payload, options, compressed)
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'sent', payload)
     if (callback !== undefined) writer.onFlush(callback)
   }
@@ -177,7 +163,7 @@ export class Connection implements PipelineOwner {
   close(code?: number, reason?: string | Buffer): void {
     const payload = encodeClosePayload(code, reason)
     if (!this.#move('send close')) return
-    this.#writeClose(payload)
+    this.outbound.writeClose(payload)
     this.#startCloseTimer()
     if (this.#state === 'closing') this.#finishTcp()
     else this.#flow.hurry()
@@ -203,7 +189,7 @@ export class Connection implements PipelineOwner {
       this.terminate()
       return
     }
-    if (this.#move('send close')) this.#writeClose(encodeClosePayload(closeCode, ''))
+    if (this.#move('send close')) this.outbound.writeClose(encodeClosePayload(closeCode, ''))
     this.#move('receive close')
     this.#startCloseTimer()
     this.#finishTcp()
@@ -248,7 +234,7 @@ export class Connection implements PipelineOwner {
     this.#move('receive close')
     // 5.5.1: the answer to a Close frame is a Close frame, typically with the same code.
     if (this.#move('send close'))
-      this.#writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
+      this.outbound.writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
     this.#startCloseTimer()
     this.#finishTcp()
     this.#flow.end()
@@ -315,11 +301,6 @@ export class Connection implements PipelineOwner {
     const before = this.#state
     this.#state = nextState(before, event)
     return this.#state !== before
-  }
-
-  #writeClose(payload: Buffer): void {
-    if (this.#hixie76 !== null) this.#hixie76.close()
-    else this.pipeline.writer.writeFrame(true, false, Opcode.close, this.isMasked, payload)
   }
 
   /** 7.1.1: the server ends TCP first, FIN before anything else; a client waits for that, unless it is the one that fails. */

@@ -2,12 +2,13 @@ import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { type RequestOptions, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { parseAddress } from './address.js'
-import type { Handshake } from './handshake.js'
+import { compressionOf, type Handshake } from './handshake.js'
 import type { ConnectionOptions, ConnectionSettings } from './options.js'
 import { checkResponse, createKey, requestHeaders } from './protocol/client-handshake.js'
 import { HandshakeError, type HandshakeErrorCode, optionTypeError } from './protocol/errors.js'
-import { isToken } from './protocol/header-grammar.js'
+import { formatExtensions, isToken } from './protocol/header-grammar.js'
 import { MAX_HEADERS } from './protocol/limits.js'
+import { checkAcceptance, createOffer } from './protocol/permessage-deflate.js'
 import { ignoreError } from './refusal.js'
 import type { WebSocket } from './websocket.js'
 
@@ -62,12 +63,14 @@ export function dial(
   if (version !== 13 && version !== 8) {
     throw optionTypeError('WS_ERR_INVALID_OPTION', `protocolVersion must be 13 or 8, not ${String(version)}`)
   }
-  const offer = { key: createKey(), protocols: offered(protocols, options), extensions: [] }
+  const { deflate } = settings
+  const extensions = deflate === null ? [] : [createOffer(deflate.negotiation)]
+  const offer = { key: createKey(), protocols: offered(protocols, options), extensions }
   const headers: Record<string, string | readonly string[]> = { ...options.headers }
   for (const [name, value] of requestHeaders(version, offer, options.origin)) headers[name] = value
   if (options.host !== undefined) headers['Host'] = options.host
 
-  const { signal, host, origin, protocol, protocolVersion, ...passed } = options
+  const { signal, host, origin, protocol, protocolVersion, perMessageDeflate, ...passed } = options
   const request = (target.isSecure ? requestHttps : requestHttp)({
     // With an agent, `createConnection` would not be asked; without one, nobody else knows the port that goes unsaid.
     ...(passed.createConnection === undefined && { agent: false }),
@@ -126,17 +129,25 @@ export function dial(
       response.rawHeaders.length > 2 * MAX_HEADERS
         ? `there are more than ${MAX_HEADERS} headers`
         : checkResponse(response, offer)
-    if (typeof accepted === 'string') {
+    const params =
+      typeof accepted === 'string' || deflate === null
+        ? null
+        : checkAcceptance(accepted.extensions, deflate.negotiation)
+    if (typeof accepted === 'string' || typeof params === 'string') {
       socket.on('error', ignoreError)
       socket.destroy()
-      fail('WS_ERR_INVALID_HANDSHAKE', accepted, answer(response))
+      fail('WS_ERR_INVALID_HANDSHAKE', typeof accepted === 'string' ? accepted : String(params), answer(response))
       return
     }
     // Nothing can be over before: what ends the dialing ends the request, and its events with it.
     settle()
     websocket.emit('upgrade', response)
     if (websocket.destroyed) socket.on('error', ignoreError).destroy()
-    else onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: '' }, head)
+    else {
+      const compression = compressionOf('client', params, settings)
+      const agreed = formatExtensions(accepted.extensions)
+      onOpen(socket, { role: 'client', version, protocol: accepted.protocol, extensions: agreed, compression }, head)
+    }
   })
   request.on('response', response => {
     // The request is over before its body is read. What goes wrong from now on, reading the body tells.

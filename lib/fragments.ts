@@ -62,7 +62,7 @@ function sendPart(
   callback?: SendCallback,
 ): void {
   if (connection.state !== 'open') throw new LocalProtocolError('WS_ERR_NOT_OPEN')
-  if (!hasBegun && connection.isFragmenting) throw new LocalProtocolError('WS_ERR_FRAGMENT_EXPECTED')
+  if (!hasBegun && connection.outbound.isFragmenting) throw new LocalProtocolError('WS_ERR_FRAGMENT_EXPECTED')
   connection.send(payload, options, callback)
 }
 
@@ -104,7 +104,7 @@ export function sendParts(connection: Connection, options: SendOptions, ask: Str
 
     function next(): void {
       if (connection.state !== 'open') fail(new LocalProtocolError('WS_ERR_NOT_OPEN'))
-      else if (!hasBegun && connection.isFragmenting) fail(new LocalProtocolError('WS_ERR_FRAGMENT_EXPECTED'))
+      else if (!hasBegun && connection.outbound.isFragmenting) fail(new LocalProtocolError('WS_ERR_FRAGMENT_EXPECTED'))
       else if (!isFinal) ask(null, send)
     }
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { Compression } from './compression.js'
 import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
+import type { DeflateParams } from './protocol/permessage-deflate.js'
 import type { Role } from './streams/frame-decoder.js'
 import type { PipelineOptions } from './streams/pipeline.js'
-import type { Transform } from './streams/stream.js'
 
 /** The version of the protocol that a connection speaks. */
 export type ProtocolVersion = 13 | 8 | 'hixie-76'
@@ -16,8 +17,8 @@ export interface Handshake {
   readonly protocol: string
   /** The extensions as they stand in the header, empty for none. */
   readonly extensions: string
-  /** Stages between frames and messages, for the extensions. */
-  readonly stages?: readonly Transform[]
+  /** permessage-deflate, where it was agreed on. */
+  readonly compression?: Compression | null
 }
 
 /** What the request, and whoever answered it, say of a handshake that is over. */
@@ -36,7 +37,8 @@ function versionOf(header: string | string[] | undefined): 13 | 8 {
 /** How the pipeline of a connection is joined after this handshake. */
 export function pipelineOptions(handshake: Handshake, head: Buffer, settings: ConnectionSettings): PipelineOptions {
   const { maxMessageBytes, allowNonMinimalLength } = settings
-  const extensions = handshake.stages ?? []
+  const { compression = null } = handshake
+  const extensions = compression === null ? [] : [compression.inflate]
   const options = {
     isMasked: handshake.role === 'server',
     maxMessageBytes,
@@ -46,4 +48,13 @@ export function pipelineOptions(handshake: Handshake, head: Buffer, settings: Co
     head,
   }
   return handshake.version === 'hixie-76' ? { ...options, parser: new Hixie76Parser({ maxMessageBytes }) } : options
+}
+
+/** What permessage-deflate does on a connection, null where it was not agreed on. */
+export function compressionOf(
+  role: Role,
+  params: DeflateParams | null,
+  { deflate, maxMessageBytes }: ConnectionSettings,
+): Compression | null {
+  return params === null || deflate === null ? null : new Compression(role, params, deflate, maxMessageBytes)
 }

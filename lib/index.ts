@@ -12,6 +12,7 @@ WebSocket.Client = WebSocket
 export { bearerToken, type TokenSource, tokenSources } from './bearer-token.js'
 export { type ConnectOptions, connect } from './client.js'
 export { Chain, type Middleware, type Next } from './compose.js'
+export type { PerMessageDeflateOptions } from './compression.js'
 export { constantTimeEqual } from './constant-time.js'
 export { MessageContext } from './context.js'
 export type {
@@ -24,7 +25,8 @@ export type { ClientOptions } from './dial.js'
 export { CloseEvent, ErrorEvent, MessageEvent, OpenEvent, type WebSocketEventMap } from './event-target.js'
 export type { MessageFlags, WebSocketEvents } from './events.js'
 export type { ProtocolVersion } from './handshake.js'
-export { type ConnectionOptions, type ConnectionSettings, numberOption } from './options.js'
+export { numberOption } from './option-value.js'
+export type { ConnectionOptions, ConnectionSettings } from './options.js'
 export type { Sendable, SendCallback, SendOptions, SendPart, StreamCallback } from './outgoing.js'
 export { type PathMatch, type PathParams, PathPattern, pathSegments } from './path-pattern.js'
 export { CloseCode } from './protocol/close-code.js'
@@ -50,8 +52,10 @@ export {
   type ServerEvents,
   type ServerOptions,
 } from './server.js'
+export { type CompressorOptions, Deflate } from './streams/deflate.js'
 export { FrameDecoder, type FrameDecoderOptions, type Role } from './streams/frame-decoder.js'
 export { FrameEncoder } from './streams/frame-encoder.js'
+export { Inflate, type InflateOptions } from './streams/inflate.js'
 export { MessageDecoder, type MessageDecoderOptions } from './streams/message-decoder.js'
 export { MessageEncoder, type MessageEncoderOptions } from './streams/message-encoder.js'
 export { type Provides, type RefusalBody, UpgradeContext } from './upgrade-context.js'

@@ -1,5 +1,6 @@
-import { optionRangeError, optionTypeError } from './protocol/errors.js'
-import { type Limits, SERVER_LIMITS } from './protocol/limits.js'
+import { type DeflateSettings, deflateSettings, type PerMessageDeflateOptions } from './compression.js'
+import { booleanOption, numberOption } from './option-value.js'
+import { CLIENT_LIMITS, type Limits, SERVER_LIMITS } from './protocol/limits.js'
 
 /** The options that a server and a client share: what protects a connection. docs/limits.md has the table. */
 export interface ConnectionOptions {
@@ -23,12 +24,17 @@ export interface ConnectionOptions {
   readonly maxLifetimeMs?: number
   /** How many message handlers of one connection may run at a time. Default 1: in order. */
   readonly messageConcurrency?: number
+  /** Compresses messages with peers that can (RFC 7692): true, or how. Default false on a server, true on a client. */
+  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions
   /** Accepts frames whose length is not in the fewest bytes, against RFC 6455 section 5.2. Default false. */
   readonly allowNonMinimalLength?: boolean
 }
 
 /** The options of a connection with every default in its place. */
-export type ConnectionSettings = Required<ConnectionOptions>
+export interface ConnectionSettings extends Required<Omit<ConnectionOptions, 'perMessageDeflate'>> {
+  /** How messages are compressed, null for not at all. */
+  readonly deflate: DeflateSettings | null
+}
 
 const MIB = 1_048_576
 /** What a timer of Node can wait. */
@@ -36,7 +42,7 @@ const MAX_TIMEOUT_MS = 2_147_483_647
 
 /** The smallest and the largest value of each, and whether `Infinity`, "no limit", is one of them. */
 const RANGES: Record<
-  Exclude<keyof ConnectionSettings, 'allowNonMinimalLength'>,
+  Exclude<keyof ConnectionSettings, 'allowNonMinimalLength' | 'deflate'>,
   [least: number, most: number, infinite: boolean]
 > = {
   handshakeTimeoutMs: [1, MAX_TIMEOUT_MS, true],
@@ -49,50 +55,6 @@ const RANGES: Record<
   maxBufferedBytes: [1, Number.MAX_SAFE_INTEGER, true],
   maxLifetimeMs: [1, MAX_TIMEOUT_MS, true],
   messageConcurrency: [1, 2 ** 32, true],
-}
-
-/**
- * The number that an option is, or its default.
- * @throws TypeError `WS_ERR_INVALID_OPTION`, RangeError `WS_ERR_OPTION_OUT_OF_RANGE`
- */
-export function numberOption(
-  name: string,
-  value: unknown,
-  fallback: number,
-  [least, most, infinite]: readonly [least: number, most: number, infinite: boolean],
-): number {
-  if (value === undefined) return fallback
-  if (typeof value !== 'number') {
-    throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a number, not ${typeof value}`)
-  }
-  if (value === Number.POSITIVE_INFINITY && infinite) return value
-  if (!Number.isInteger(value) || value < least || value > most) {
-    const unlimited = infinite ? ', or Infinity for no limit' : ''
-    throw optionRangeError(`${name} must be a whole number from ${least} to ${most}${unlimited}, not ${value}`)
-  }
-  return value
-}
-
-/**
- * The boolean that an option is, or its default.
- * @throws TypeError `WS_ERR_INVALID_OPTION`
- */
-export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback
-  if (typeof value === 'boolean') return value
-  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be true or false, not ${typeof value}`)
-}
-
-/**
- * The function that an option is; undefined where it is left out.
- * @throws TypeError `WS_ERR_INVALID_OPTION`
- */
-export function functionOption<Fn extends (...args: never[]) => unknown>(
-  name: string,
-  value: Fn | undefined,
-): Fn | undefined {
-  if (value === undefined || typeof value === 'function') return value
-  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a function, not ${typeof value}`)
 }
 
 /** The options of a connection, checked and merged with the defaults of a server or of a client. */
@@ -111,6 +73,7 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
     maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
     maxLifetimeMs: number('maxLifetimeMs'),
     messageConcurrency: number('messageConcurrency'),
+    deflate: deflateSettings(options.perMessageDeflate, defaults === CLIENT_LIMITS),
     allowNonMinimalLength: booleanOption('allowNonMinimalLength', options.allowNonMinimalLength, false),
   })
 }

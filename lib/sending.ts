@@ -51,7 +51,9 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       const connection = this.#openConnection(how)
       if (data instanceof Blob || isStream(data)) return this.#queue(new Outgoing(data, how, told))
       const payload = toPayload(data)
-      if (!this.#isIdle) return this.#queue(new Outgoing(snapshot(payload), how, told))
+      if (!this.#isIdle || connection.outbound.isSlow(payload, how)) {
+        return this.#queue(new Outgoing(snapshot(payload), how, told))
+      }
       connection.send(payload, how, told)
       return this.#hasRoom(connection)
     } catch (error) {
@@ -91,7 +93,8 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
       return true
     }
-    if (connection !== null && this.#isIdle && (typeof chunk === 'string' || Buffer.isBuffer(chunk))) {
+    const isWhole = typeof chunk === 'string' || Buffer.isBuffer(chunk)
+    if (connection !== null && this.#isIdle && isWhole && !connection.outbound.isSlow(chunk, NO_OPTIONS)) {
       // What the stream machinery would do with it, without its 0.2 us a message, and with 'drain' when the socket drains.
       connection.send(chunk, NO_OPTIONS, told)
       return this.#hasRoom(connection)
@@ -226,8 +229,11 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       else if (isStream(data)) await sendStream(connection, data, options, told)
       else {
         const payload = data instanceof Blob ? Buffer.from(await data.arrayBuffer()) : toPayload(data)
+        const compressed = connection.outbound.isSlow(payload, options)
+          ? await connection.outbound.compress(payload, options)
+          : undefined
         if (connection.state !== 'open') throw new LocalProtocolError('WS_ERR_NOT_OPEN')
-        connection.send(payload, options, told)
+        connection.send(payload, options, told, compressed)
       }
     } catch (error) {
       const isOurs = connection.state === 'open' || connection.error === error

@@ -5,14 +5,8 @@ import type { Duplex } from 'node:stream'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { claimUpgrades } from './dispatcher.js'
-import {
-  booleanOption,
-  type ConnectionOptions,
-  type ConnectionSettings,
-  connectionSettings,
-  functionOption,
-  numberOption,
-} from './options.js'
+import { booleanOption, functionOption, numberOption } from './option-value.js'
+import { type ConnectionOptions, type ConnectionSettings, connectionSettings } from './options.js'
 import { createOwnHttp, sinceConnect } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type UpgradeDiagnostics, upgradeChannel } from './diagnostics.js'
-import type { ProtocolVersion } from './handshake.js'
+import { compressionOf, type ProtocolVersion } from './handshake.js'
 import { CloseCode } from './protocol/close-code.js'
 import { HandshakeError } from './protocol/errors.js'
 import {
@@ -19,6 +19,7 @@ import {
   hixie76Headers,
 } from './protocol/hixie76-handshake.js'
 import { MAX_HEADERS } from './protocol/limits.js'
+import { type AcceptedDeflate, acceptOffer } from './protocol/permessage-deflate.js'
 import { headerLines, ignoreError, type Refusal, refuse } from './refusal.js'
 import type { Server } from './server.js'
 import { UpgradeContext } from './upgrade-context.js'
@@ -73,6 +74,8 @@ export class Upgrade<State> {
   #isHeadSent = false
   #timer: NodeJS.Timeout | undefined
   #wake: () => void = () => {}
+  /** What was agreed on of permessage-deflate. */
+  #deflate: AcceptedDeflate | null = null
 
   constructor(owner: UpgradeOwner<State>, request: IncomingMessage, socket: Duplex, head: Buffer) {
     this.#owner = owner
@@ -177,12 +180,20 @@ export class Upgrade<State> {
   /** The head of the 101. @throws what makes it impossible */
   #format(context: UpgradeContext<State>, accepted: Accepted): string {
     if (this.#owner.isFull()) throw new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', undefined, { statusCode: 503 })
+    this.#deflate = this.#acceptDeflate(accepted)
     const lines =
       accepted.version === 'hixie-76'
         ? hixie76Headers(accepted, context.protocol)
-        : acceptHeaders(accepted.key, context.protocol, [])
+        : acceptHeaders(accepted.key, context.protocol, this.#deflate === null ? [] : [this.#deflate.acceptance])
     lines.push(...headerLines(context.answerHeaders.values(), HANDSHAKE_HEADERS))
     return this.#owner.server.formatAnswer(lines, this.#request)
+  }
+
+  #acceptDeflate(accepted: Accepted): AcceptedDeflate | null {
+    const { deflate } = this.#owner.server.settings
+    return deflate === null || accepted.version === 'hixie-76'
+      ? null
+      : acceptOffer(accepted.extensions, deflate.negotiation)
   }
 
   #open(context: UpgradeContext<State>, accepted: Accepted, answer: string | Buffer, head: Buffer): void {
@@ -196,7 +207,13 @@ export class Upgrade<State> {
       state: context.state,
       request: this.#request,
       socket: this.#socket,
-      handshake: { role: 'server', version, protocol: context.protocol, extensions: '' },
+      handshake: {
+        role: 'server',
+        version,
+        protocol: context.protocol,
+        extensions: this.#deflate?.header ?? '',
+        compression: compressionOf('server', this.#deflate?.params ?? null, server.settings),
+      },
       head,
       settings: server.settings,
       messages: context.messageChain,

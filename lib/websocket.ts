@@ -205,7 +205,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Messages that were sent, to the last part of each. */
   get messagesSent(): number {
-    return this.#connection?.messagesSent ?? 0
+    return this.#connection?.outbound.messagesSent ?? 0
   }
 
   /** How the connection ended (RFC 6455 section 7.1.5); null while it has not. */

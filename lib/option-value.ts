@@ -1,0 +1,45 @@
+import { optionRangeError, optionTypeError } from './protocol/errors.js'
+
+/**
+ * The number that an option is, or its default.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`, RangeError `WS_ERR_OPTION_OUT_OF_RANGE`
+ */
+export function numberOption(
+  name: string,
+  value: unknown,
+  fallback: number,
+  [least, most, infinite]: readonly [least: number, most: number, infinite: boolean],
+): number {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number') {
+    throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a number, not ${typeof value}`)
+  }
+  if (value === Number.POSITIVE_INFINITY && infinite) return value
+  if (!Number.isInteger(value) || value < least || value > most) {
+    const unlimited = infinite ? ', or Infinity for no limit' : ''
+    throw optionRangeError(`${name} must be a whole number from ${least} to ${most}${unlimited}, not ${value}`)
+  }
+  return value
+}
+
+/**
+ * The boolean that an option is, or its default.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`
+ */
+export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be true or false, not ${typeof value}`)
+}
+
+/**
+ * The function that an option is; undefined where it is left out.
+ * @throws TypeError `WS_ERR_INVALID_OPTION`
+ */
+export function functionOption<Fn extends (...args: never[]) => unknown>(
+  name: string,
+  value: Fn | undefined,
+): Fn | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw optionTypeError('WS_ERR_INVALID_OPTION', `${name} must be a function, not ${typeof value}`)
+}
