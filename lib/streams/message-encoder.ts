@@ -1,3 +1,4 @@
+import { optionTypeError } from '../protocol/errors.js'
 import { Frame } from '../protocol/frame.js'
 import type { Message } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
@@ -10,7 +11,10 @@ export interface MessageEncoderOptions {
   readonly role?: Role
 }
 
-/** Messages in, {@link Frame}s out, one each: a string becomes text, a Buffer binary (RFC 6455 section 5.6). */
+/**
+ * Messages in, {@link Frame}s out, one each: a string becomes text, a Buffer binary (RFC 6455 section 5.6). Fails with
+ * `WS_ERR_INVALID_DATA_SENT` on anything else.
+ */
 export class MessageEncoder extends Transform {
   readonly #isMasked: boolean
 
@@ -21,6 +25,10 @@ export class MessageEncoder extends Transform {
 
   override _transform(message: Message, _encoding: BufferEncoding, callback: TransformCallback): void {
     const isText = typeof message === 'string'
+    if (!isText && !Buffer.isBuffer(message)) {
+      callback(optionTypeError('WS_ERR_INVALID_DATA_SENT', 'a MessageEncoder takes strings and Buffers'))
+      return
+    }
     const payload = isText ? Buffer.from(message) : message
     callback(null, new Frame(true, false, isText ? Opcode.text : Opcode.binary, this.#isMasked, payload))
   }
