@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { encodeFrame, Frame, headerLength, MAX_HEADER_BYTES, writeHeader } from '../../lib/protocol/frame.js'
@@ -84,7 +85,7 @@ t.test('what is written is what is to be read, whatever the frame', async t => {
       const expected = isMasked
         ? maskedFrame(firstByte, Buffer.from(payload), { key: keyOf(bytes, payload.length) })
         : unmaskedFrame(firstByte, Buffer.from(payload))
-      t.ok(bytes.equals(expected))
+      assert.ok(bytes.equals(expected))
     }),
   )
 })

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
@@ -123,9 +124,9 @@ t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer jud
   })
   fc.assert(
     fc.property(fc.oneof(borders, texts, spoilt), points, (bytes, points) => {
-      t.equal(misjudged(cutAt(bytes, points)), '')
-      t.equal(misjudged(byteByByte(bytes)), '')
-      t.equal(decodeUtf8(bytes), isUtf8(bytes) ? bytes.toString() : null)
+      assert.equal(misjudged(cutAt(bytes, points)), '')
+      assert.equal(misjudged(byteByByte(bytes)), '')
+      assert.equal(decodeUtf8(bytes), isUtf8(bytes) ? bytes.toString() : null)
     }),
     { numRuns: 1_000 },
   )

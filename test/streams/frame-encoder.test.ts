@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import fc from 'fast-check'
+import t from 'tap'
+import { Frame } from '../../lib/protocol/frame.js'
+import { Opcode } from '../../lib/protocol/opcode.js'
+import { FrameDecoder } from '../../lib/streams/frame-decoder.js'
+import { FrameEncoder } from '../../lib/streams/frame-encoder.js'
+import { maskedFrame, unmaskedFrame } from '../support/bytes.js'
+import { collect } from '../support/collect.js'
+import { shown } from '../support/parse.js'
+
+const SIZES = [0, 125, 126, 65_535, 65_536]
+
+t.test('5.2: a frame in, its bytes out', async t => {
+  for (const size of SIZES) {
+    const payload = Buffer.alloc(size, 'sluice')
+    const encoder = new FrameEncoder()
+    const collected = collect(encoder)
+    encoder.write(new Frame(true, false, Opcode.text, false, payload))
+    encoder.end(new Frame(false, true, Opcode.binary, true, payload))
+    const { items, error } = await collected
+    t.equal(error, null)
+    t.equal(items.length, 2)
+    t.ok(items[0]?.equals(unmaskedFrame(0x81, payload)), `${size} bytes`)
+    const masked = items[1] ?? Buffer.alloc(0)
+    const key = masked.subarray(masked.length - size - 4, masked.length - size)
+    t.ok(masked.equals(maskedFrame(0x42, payload, { key })), `${size} bytes, masked`)
+  }
+})
+
+t.test('what is encoded is what is decoded', async t => {
+  const opcodes = fc.constantFrom(Opcode.text, Opcode.binary, Opcode.ping, Opcode.pong)
+  const frames = fc.tuple(opcodes, fc.uint8Array({ maxLength: 125 }))
+  await fc.assert(
+    fc.asyncProperty(fc.array(frames, { maxLength: 20 }), fc.boolean(), async (list, isMasked) => {
+      const frames = list.map(([opcode, payload]) => new Frame(true, false, opcode, isMasked, Buffer.from(payload)))
+      const decoder = new FrameDecoder({ role: isMasked ? 'server' : 'client' })
+      const collected = collect<Frame>(decoder)
+      await pipeline(Readable.from(frames), new FrameEncoder(), decoder)
+      const { items } = await collected
+      assert.deepEqual(items.map(shown), frames.map(shown))
+    }),
+  )
+})
+
+t.test('anything but a Frame is an error of the stream, and thrown nowhere', async t => {
+  for (const item of ['text', Buffer.from('bytes'), 7, { fin: true }]) {
+    const encoder = new FrameEncoder()
+    const collected = collect(encoder)
+    encoder.write(item)
+    const { items, error } = await collected
+    t.same(items, [])
+    t.match(error, { name: 'TypeError', code: 'WS_ERR_INVALID_DATA_SENT' })
+  }
+})

@@ -1,0 +1,88 @@
+import { finished } from 'node:stream/promises'
+import readableStream from 'readable-stream'
+import t from 'tap'
+import { Duplex, failWhenRead, forgetPause, setNeedDrain, Transform, takeNeedDrain } from '../../lib/streams/stream.js'
+
+t.test('the streams are those of readable-stream, on every version of Node', async t => {
+  t.equal(Duplex, readableStream.Duplex)
+  t.equal(Transform, readableStream.Transform)
+})
+
+t.test("node's own functions take them", async t => {
+  const transform = new Transform({ objectMode: true, transform: (item, _encoding, callback) => callback(null, item) })
+  transform.resume().end('a')
+  await finished(transform)
+  t.ok(transform.readableEnded)
+})
+
+function passThrough(): Transform {
+  return new Transform({ objectMode: true, transform: (item, _encoding, callback) => callback(null, item) })
+}
+
+t.test('forgetPause: the next listener starts the flow again', async t => {
+  for (const isForgotten of [false, true]) {
+    const stream = passThrough()
+    stream.write('a')
+    stream.pause()
+    if (isForgotten) forgetPause(stream)
+    t.equal(stream.readableFlowing, isForgotten ? null : false)
+    const items: string[] = []
+    stream.on('data', item => items.push(item))
+    await new Promise(setImmediate)
+    t.same(items, isForgotten ? ['a'] : [])
+  }
+})
+
+t.test("setNeedDrain promises a 'drain', and takeNeedDrain takes the promise back", async t => {
+  const stream = passThrough()
+  t.equal(takeNeedDrain(stream), false)
+  t.equal(stream.writableNeedDrain, false)
+  setNeedDrain(stream)
+  t.equal(stream.writableNeedDrain, true)
+  t.equal(takeNeedDrain(stream), true)
+  t.equal(stream.writableNeedDrain, false)
+})
+
+t.test('failWhenRead: at once where nothing is unread, or nothing is wrong', async t => {
+  const called: unknown[] = []
+  const stream = passThrough()
+  const error = new Error('wrong')
+  failWhenRead(stream, error, error => called.push(error))
+  t.same(called, [error])
+  stream.write('a')
+  failWhenRead(stream, null, error => called.push(error))
+  t.same(called, [error, null])
+})
+
+t.test('failWhenRead: behind the last item, however it is read', async t => {
+  const error = new Error('wrong')
+  const readers: Record<string, (stream: Transform, items: unknown[]) => unknown> = {
+    'by read()': (stream, items) => {
+      for (let item: unknown = stream.read(); item !== null; item = stream.read()) items.push(item)
+    },
+    "by 'data'": (stream, items) => stream.on('data', item => items.push(item)),
+    'by a pipe': (stream, items) => {
+      stream.pipe(passThrough().on('data', item => items.push(item)))
+    },
+    'by for await': async (stream, items) => {
+      for await (const item of stream) items.push(item)
+    },
+  }
+  for (const [name, read] of Object.entries(readers)) {
+    const items: unknown[] = []
+    const stream = new Transform({
+      objectMode: true,
+      transform(_item, _encoding, callback) {
+        for (const item of ['a', 'b', 'c']) this.push(item)
+        failWhenRead(this, error, callback)
+      },
+    })
+    const failed = new Promise(resolve => stream.on('error', resolve))
+    stream.write('go')
+    await new Promise(setImmediate)
+    t.equal(stream.destroyed, false)
+    Promise.resolve(read(stream, items)).catch(() => {})
+    t.equal(await failed, error, name)
+    t.same(items, ['a', 'b', 'c'], name)
+  }
+})
