@@ -72,7 +72,7 @@ t.test('5.3: each frame has a masking key of its own', async t => {
   t.equal(keys.size, 50)
 })
 
-t.test('what is written is what is to be read, whatever the frame', async t => {
+t.test('what is written is what is to be read, whatever the frame', async () => {
   const opcodes = fc.constantFrom(...Object.values(Opcode))
   const payloads = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),

@@ -114,7 +114,7 @@ t.test('every sequence of up to three border bytes, byte by byte and in one piec
   t.equal(wrong, '')
 })
 
-t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer judges them', async t => {
+t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer judges them', async () => {
   const points = fc.array(fc.nat(40), { maxLength: 6 })
   const borders = fc.array(fc.constantFrom(...BORDERS), { maxLength: 40 }).map(bytes => Buffer.from(bytes))
   const texts = fc.string({ unit: 'binary', maxLength: 20 }).map(text => Buffer.from(text))

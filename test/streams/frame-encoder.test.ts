@@ -30,7 +30,7 @@ t.test('5.2: a frame in, its bytes out', async t => {
   }
 })
 
-t.test('what is encoded is what is decoded', async t => {
+t.test('what is encoded is what is decoded', async () => {
   const opcodes = fc.constantFrom(Opcode.text, Opcode.binary, Opcode.ping, Opcode.pong)
   const frames = fc.tuple(opcodes, fc.uint8Array({ maxLength: 125 }))
   await fc.assert(

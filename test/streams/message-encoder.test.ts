@@ -61,7 +61,7 @@ const messages = fc.array(
   },
 )
 
-t.test('what one end encodes the other decodes, in both roles', async t => {
+t.test('what one end encodes the other decodes, in both roles', async () => {
   await fc.assert(
     fc.asyncProperty(messages, fc.constantFrom('server' as const, 'client' as const), async (messages, role) => {
       const decoder = new MessageDecoder()
