@@ -105,11 +105,13 @@ export class UpgradeContext<State = unknown> {
     return this.url.searchParams
   }
 
-  /** The subprotocol chosen, empty for none; at first the first one that is offered. */
+  /**
+   * The subprotocol chosen, empty for none; at first the first one that is offered. Setting one that was not offered
+   * throws a TypeError `WS_ERR_INVALID_OPTION` (RFC 6455 section 4.2.2).
+   */
   get protocol(): string {
     return this.#protocol
   }
-  /** @throws TypeError `WS_ERR_INVALID_OPTION` for one that was not offered (RFC 6455 section 4.2.2) */
   set protocol(protocol: string) {
     if (protocol !== '' && !this.protocols.includes(protocol)) {
       throw optionTypeError('WS_ERR_INVALID_OPTION', `the subprotocol ${JSON.stringify(protocol)} was not offered`)
