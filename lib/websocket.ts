@@ -10,7 +10,7 @@ import { type ConnectionSettings, connectionSettings } from './options.js'
 import type { SendCallback } from './outgoing.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { ReadyState, readyStateOf } from './protocol/connection-state.js'
-import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
+import { ConnectionClosedError, LocalProtocolError, optionTypeError } from './protocol/errors.js'
 import { CLIENT_LIMITS, SERVER_LIMITS } from './protocol/limits.js'
 import { SendingDuplex } from './sending.js'
 import type { createServer, Server } from './server.js'
@@ -123,7 +123,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
       this.#attach(socket, takenOver(request, given), head, null)
       return
     }
-    this.url = String(address)
+    this.url = String(address as string | URL)
     this.#dialing = dial(
       this as unknown as WebSocket,
       isList ? (protocols as string | readonly string[]) : [],
@@ -246,6 +246,22 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     }
   }
 
+  /**
+   * Closes as `close` does, but takes no more messages, and waits for the handlers of those that were taken, for their
+   * replies, and for messages that are being streamed.
+   */
+  closeGracefully(code = 1000, data?: string | Buffer): void {
+    encodeClosePayload(code, data)
+    const connection = this.#connection
+    if (connection === null) this.close(code, data)
+    else {
+      connection.finishHandlers(() => {
+        if (this.writableLength === 0) connection.close(code, data)
+        else this.once('drain', () => connection.close(code, data))
+      })
+    }
+  }
+
   /** Ends the connection at once, without a closing handshake; `'close'` then has 1006. */
   terminate(): void {
     this.#connection?.terminate()
@@ -297,8 +313,10 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     const connection = this.#connection
     const finish = (): void => {
       this.unpipeSources()
-      // An 'error' that nobody listens to would end the process: no peer may do that.
-      callback(this.listenerCount('error') > 0 ? error : null)
+      // An 'error' that nobody listens to would end the process: no peer may do that. A close code is no fault of the
+      // connection, and 'close' tells it; `finished`, pipelines and `for await` have the error from the stream itself.
+      const isFault = !(error instanceof ConnectionClosedError) || error.cause !== undefined
+      callback(isFault && this.listenerCount('error') > 0 ? error : null)
       process.nextTick(() => this.emit('close', connection?.closeCode ?? 1006, connection?.closeReason ?? ''))
     }
     if (connection === null) {
