@@ -58,6 +58,12 @@ export class Connection implements PipelineOwner {
     this.#flow = new MessageFlow(this, websocket, messages)
     this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, head, settings))
     this.outbound = new MessageWriter(this.pipeline.writer, handshake)
+    if (settings.maxLifetimeMs !== Number.POSITIVE_INFINITY) {
+      // Less up to a tenth: clients that came together do not come back together.
+      const lifetimeMs = Math.ceil(settings.maxLifetimeMs * (1 - Math.random() / 10))
+      const timer = setTimeout(() => this.close(CloseCode.serviceRestart), lifetimeMs)
+      this.whenGone(() => clearTimeout(timer))
+    }
     if (settings.keepAliveIntervalMs > 0) {
       this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
     }
@@ -103,6 +109,11 @@ export class Connection implements PipelineOwner {
   /** The reader takes more. */
   read(): void {
     this.#flow.read()
+  }
+
+  /** Takes no more messages, and calls back when the handlers of those that were taken have settled, their replies sent. */
+  finishHandlers(callback: () => void): void {
+    this.#flow.finish(callback)
   }
 
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */

@@ -27,6 +27,8 @@ export class MessageFlow {
   /** Bytes that were let through although nobody reads, for the peer's Close frame behind them to be seen. */
   #hurriedBytes = -1
   #timer: NodeJS.Timeout | null = null
+  /** Told when the handlers that run have settled; until then no other one begins. */
+  #onIdle: (() => void) | null = null
 
   constructor(connection: Connection, websocket: WebSocket, messages: Chain<MessageContext> | null) {
     this.#connection = connection
@@ -49,7 +51,19 @@ export class MessageFlow {
   /** The reader takes more. */
   read(): void {
     if (this.#outcome === 'abnormal') this.#fail()
-    else if (this.#running < this.#connection.settings.messageConcurrency) this.#connection.pipeline.resume()
+    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
+      this.#connection.pipeline.resume()
+    }
+  }
+
+  /** Begins with no more messages, and calls back when the handlers that run have settled. */
+  finish(callback: () => void): void {
+    if (this.#running === 0) {
+      callback()
+      return
+    }
+    this.#onIdle = callback
+    this.#connection.pipeline.stop()
   }
 
   /** We are closing: what waits is bounded by one more message, and not by a reader that may never come. */
@@ -109,6 +123,11 @@ export class MessageFlow {
 
   #settled(): void {
     this.#running--
+    if (this.#running === 0 && this.#onIdle !== null) {
+      const callback = this.#onIdle
+      this.#onIdle = null
+      callback()
+    }
     if (this.#isEnding) {
       if (this.#running === 0) this.#conclude()
     } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.read()

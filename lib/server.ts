@@ -206,7 +206,8 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   /**
-   * Stops accepting, closes every connection, and ends when all are gone. A `server` that it was given stays open.
+   * Stops accepting, closes every connection, and ends when all are gone. Message handlers that run, and what they send,
+   * are waited for. A `server` that it was given stays open.
    *
    * @param code for the Close frames; default 1001
    * @param data the reason, at most 123 bytes of UTF-8
@@ -281,7 +282,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   #closeOne(websocket: WebSocket<State>, code: number, data: string): Promise<void> {
     return new Promise(resolve => {
       websocket.whenGone(resolve)
-      websocket.close(code, data)
+      websocket.closeGracefully(code, data)
     })
   }
 
