@@ -1,8 +1,9 @@
 import { RemoteProtocolError } from '../protocol/errors.js'
-import type { Frame, FrameSink, Parser } from '../protocol/frame.js'
+import { Frame, type FrameSink, type Parser } from '../protocol/frame.js'
 import { FrameParser } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
-import type { Opcode } from '../protocol/opcode.js'
+import { Opcode } from '../protocol/opcode.js'
+import { decodeUtf8 } from '../protocol/utf8.js'
 import type { FrameDecoder } from './frame-decoder.js'
 import { FrameWriter } from './frame-writer.js'
 import type { MessageDecoder } from './message-decoder.js'
@@ -44,6 +45,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
   #messageDecoder: MessageDecoder | null = null
   /** The stages that are streams, in the order in which they are passed. */
   #stages: readonly Transform[] = NONE
+  /** Those that `stop` has paused. */
+  #held: readonly Transform[] = NONE
 
   /** A chunk of which only the part before `#restAt` has been parsed. */
   #rest: Buffer | null = null
@@ -117,7 +120,9 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
   stop(): void {
     if (this.#isStopped) return
     this.#isStopped = true
-    for (const stage of this.#stages) stage.pause()
+    // A stage that somebody else has paused is not ours to resume.
+    if (this.#stages !== NONE) this.#held = this.#stages.filter(stage => !stage.isPaused())
+    for (const stage of this.#held) stage.pause()
     if (!this.#isParsing) this.#hold()
   }
 
@@ -125,7 +130,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
   resume(): void {
     if (!this.#isStopped) return
     this.#isStopped = false
-    for (const stage of this.#stages) stage.resume()
+    for (const stage of this.#held) stage.resume()
+    this.#held = NONE
     this.#advance()
   }
 
@@ -175,6 +181,19 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     if (first === undefined) this.#assemble(frame)
     else this.#writeTo(first, frame)
     return this.#goesOn()
+  }
+
+  /** Most text there is: without the Frame and the Buffer that only a stage would look at. */
+  onShortText(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#stages.length > 0) {
+      const payload = Buffer.from(bytes.subarray(start, end))
+      return this.onFrame(new Frame(true, false, Opcode.text, this.#options.isMasked, payload))
+    }
+    this.framesReceived++
+    const text = decodeUtf8(bytes, start, end)
+    if (text !== null) return this.onMessage(text)
+    this.#fail(new RemoteProtocolError('WS_ERR_INVALID_UTF8'))
+    return false
   }
 
   onPartial(opcode: Opcode, _fin: boolean, _rsv1: boolean, received: Buffer): void {
