@@ -106,6 +106,23 @@ t.test('discardInput: read, counted and forgotten, up to the end', async t => {
   }
 })
 
+t.test('discardInput: what waits in a stage is forgotten as well', async t => {
+  for (const way of WAYS) {
+    for (const name of ['frameDecoder', 'messageDecoder'] as const) {
+      const { owner, peer } = join(way)
+      owner.pipeline[name].pause()
+      owner.pipeline.start()
+      peer.end(scriptBytes('81:a 89 8a 82:b 88'))
+      for (let turns = 0; turns < 10; turns++) await turn()
+      const before = owner.lines.length
+      owner.pipeline.discardInput()
+      const told = await owner.over
+      t.same(told.slice(before), ENDING, `${way.name}, ${name}`)
+      t.notOk(told.includes('text "a"'))
+    }
+  }
+})
+
 t.test('counts of bytes, frames, messages, and of bytes that are not complete', async t => {
   const { owner, socket, peer } = join({ name: 'nobody looks' })
   const { pipeline } = owner
@@ -181,6 +198,9 @@ t.test('a tap that is paused holds the peer back, and loses nothing when it goes
       owner.pipeline.start()
       tap.pause()
       flood().pipe(peer)
+      await settle(owner)
+      owner.pipeline.stop()
+      owner.pipeline.resume()
       await settle(owner)
       t.same(owner.lines, [])
       t.ok(owner.pipeline.bytesReceived < 100_000, `${way.name}, ${name}: ${owner.pipeline.bytesReceived} bytes`)
