@@ -31,7 +31,7 @@ export function createOwnHttp(settings: ConnectionSettings): HttpServer {
     headersTimeout: timeoutMs,
     requestTimeout: timeoutMs,
     keepAliveTimeout: IDLE_MS,
-    connectionsCheckingInterval: Math.min(1_000, Math.max(10, timeoutMs / 4)),
+    connectionsCheckingInterval: Math.min(1_000, Math.max(10, Math.floor(timeoutMs / 4))),
   })
   // One more than is allowed, for it to be seen that there are too many: Node leaves the rest out in silence.
   http.maxHeadersCount = MAX_HEADERS + 1

@@ -41,10 +41,10 @@ export interface UpgradeOwner<State> {
 }
 
 /**
- * Bytes behind the request from which on no more is read until it is answered. A read brings 64 KiB at the most, so that is
- * what a client that floods us has taken from it; one that sends a first message or two is still seen to go away.
+ * Bytes behind the request that are taken at once, for a client that sends a first message or two to be seen to go away.
+ * What goes beyond them stays where it is: a read brings 64 KiB at the most, and is the last until the answer is given.
  */
-const ENOUGH_EARLY_BYTES = 1_024
+const MAX_TAKEN_BYTES = 1_024
 /** The headers of a 101 that the handshake itself writes. */
 const HANDSHAKE_HEADERS: ReadonlySet<string> = new Set([
   'upgrade',
@@ -105,7 +105,7 @@ export class Upgrade<State> {
       return
     }
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
-    this.#socket.on('data', this.#onData).on('end', this.#onGone).on('close', this.#onGone)
+    this.#socket.on('readable', this.#onReadable).on('end', this.#onGone).on('close', this.#onGone)
     void this.#decide(context, accepted)
   }
 
@@ -160,6 +160,7 @@ export class Upgrade<State> {
       // A proxy may hold the nonce back until it has seen the head of the answer.
       this.#socket.write(answer, 'latin1')
       this.#isHeadSent = true
+      this.#onReadable()
       await this.#nonce()
     }
     const digest = hixie76Digest(accepted.numbers, this.#early)
@@ -270,7 +271,8 @@ export class Upgrade<State> {
 
   /** The request, where the connection may go on behind a refusal: nothing came that may be meant for a WebSocket. */
   #keepFor(asked: { readonly version: ProtocolVersion } | undefined): IncomingMessage | undefined {
-    const isPlain = asked !== undefined && asked.version !== 'hixie-76' && this.#early.length === 0
+    const isPlain =
+      asked !== undefined && asked.version !== 'hixie-76' && this.#early.length + this.#socket.readableLength === 0
     return isPlain ? this.#request : undefined
   }
 
@@ -291,9 +293,12 @@ export class Upgrade<State> {
     this.#refuse({ status: 503 }, this.#abort.signal.reason)
   }
 
-  #onData = (chunk: Buffer): void => {
+  #onReadable = (): void => {
+    const isLittle = this.#early.length + this.#socket.readableLength <= MAX_TAKEN_BYTES
+    if (!isLittle && !this.#isHeadSent) return
+    const chunk: Buffer | null = this.#socket.read()
+    if (chunk === null) return
     this.#early = Buffer.concat([this.#early, chunk])
-    if (this.#early.length >= ENOUGH_EARLY_BYTES) this.#socket.pause()
     this.#wake()
   }
 
@@ -308,7 +313,7 @@ export class Upgrade<State> {
   #end(status: number, error?: unknown): void {
     this.#isOver = true
     clearTimeout(this.#timer)
-    this.#socket.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone)
+    this.#socket.off('readable', this.#onReadable).off('end', this.#onGone).off('close', this.#onGone)
     this.#wake()
     this.#owner.onEnd(this)
     if (!upgradeChannel.hasSubscribers) return
