@@ -211,7 +211,7 @@ t.test('a server that cannot listen can be closed, before and after it knows', a
 })
 
 t.test('the connection of a 101 that goes away while the server closes', async t => {
-  const { server, port } = await serve(t)
+  const { server, port } = await serve(t, { closeTimeoutMs: 20 })
   const opened = nextConnection(server)
   const peer = await dialRaw(t, port)
   await peer.send(upgradeRequest(), maskedFrame(0x81, 'unread'))

@@ -2,7 +2,14 @@ import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
-import { HandshakeError, Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
+import {
+  HandshakeError,
+  type Middleware,
+  Server,
+  type ServerOptions,
+  type UpgradeContext,
+  type WebSocket,
+} from '../../lib/index.js'
 import { type RawPeer, rawPeer, upgradeRequest } from './raw-peer.js'
 
 /** A WebSocket server that listens on a free port of this machine until the test ends. */
@@ -119,4 +126,17 @@ export async function outcome(connecting: Promise<WebSocket>): Promise<number> {
     if (error instanceof HandshakeError) return error.statusCode
     throw error
   }
+}
+
+/** What a server with this middleware answers, and what its 'error' listeners get. */
+export async function answerOf(
+  t: Test,
+  middleware: Middleware<UpgradeContext>,
+): Promise<{ answer: Answer; errors: unknown[] }> {
+  const { server, port } = await serve(t)
+  const errors: unknown[] = []
+  server.on('error', error => errors.push(error))
+  server.use(middleware)
+  const [answer] = await ask(t, port)
+  return { answer, errors }
 }
