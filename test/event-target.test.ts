@@ -32,8 +32,8 @@ t.test('onopen, onmessage, onclose: real events, in their order', async t => {
 
 t.test('onerror: the error, and its message', async t => {
   const { ws, peer } = rawServer()
-  const [event] = await new Promise<[ErrorEvent, void]>(resolve => {
-    ws.onerror = event => resolve([event, undefined])
+  const event = await new Promise<ErrorEvent>(resolve => {
+    ws.onerror = resolve
     void peer.send(Buffer.of(0x81, 0x01, 0x61)).then(() => peer.end())
     ws.resume()
   })

@@ -113,7 +113,7 @@ export function eventLog(ws: WebSocket): string[] {
   return log
 }
 
-/** The code and the reason of `'close'`. */
-export async function closed(ws: WebSocket): Promise<[code: number, reason: string]> {
-  return (await once(ws, 'close')) as [number, string]
+/** The code and the reason of `'close'`, whatever `'error'` says before. */
+export function closed(ws: WebSocket): Promise<[code: number, reason: string]> {
+  return new Promise(resolve => ws.once('close', (code, reason) => resolve([code, reason])))
 }
