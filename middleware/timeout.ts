@@ -1,5 +1,6 @@
 import {
   ConnectionClosedError,
+  type Ending,
   type MessageContext,
   type Middleware,
   type Next,
@@ -26,7 +27,7 @@ export function timeout<State = unknown>(ms: number): { readonly message: Middle
       const abort = new AbortController()
       ctx.signal = abort.signal
       const forget = ctx.socket.whenGone(() => {
-        const { code, reason } = ctx.socket.ending ?? { code: 1006, reason: '' }
+        const { code, reason } = ctx.socket.ending as Ending
         abort.abort(new ConnectionClosedError(code, reason, false))
       })
       let timer: NodeJS.Timeout | undefined

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { connect, type HandshakeError, Server, type WebSocket } from '../../lib/index.js'
 import { inject } from '../../lib/testing.js'
 import { type LimitOptions, limit } from '../../middleware/limit.js'
-import { quiet } from '../support/fake-clock.js'
+import { quiet } from '../support/quiet.js'
 import { upgradeRequest } from '../support/raw-peer.js'
 import { deferred, dialRaw, serve } from '../support/serving.js'
 

@@ -3,7 +3,8 @@ import { Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
 import { inject } from '../../lib/testing.js'
 import { type RateLimitOptions, rateLimit } from '../../middleware/rate-limit.js'
 import { closing } from '../support/closing.js'
-import { fakeClock, quiet } from '../support/fake-clock.js'
+import { fakeClock } from '../support/fake-clock.js'
+import { pass, quiet } from '../support/quiet.js'
 
 interface Limited {
   readonly client: WebSocket
@@ -14,13 +15,13 @@ interface Limited {
 }
 
 async function open(t: Test, options: RateLimitOptions, serverOptions: ServerOptions = {}): Promise<Limited> {
-  const server = new Server({ noServer: true, ...serverOptions })
+  const server = new Server({ noServer: true, keepAliveIntervalMs: 0, ...serverOptions })
   const seen: unknown[] = []
   server.use(rateLimit(options))
   server.messages.use(ctx => {
     seen.push(ctx.data)
   })
-  const { client, socket } = await inject(server)
+  const { client, socket } = await inject(server, { keepAliveIntervalMs: 0 })
   if (client === undefined) throw new Error('refused')
   t.teardown(() => client.terminate())
   return { client, socket, server, seen }
@@ -37,14 +38,14 @@ t.test('wait: what comes too fast waits for its time, in its order, and holds th
   await quiet()
   t.same(seen, ['0', '1'])
   t.ok(socket.pipeline?.isStopped, 'nothing more is read meanwhile')
-  await clock.tick(499)
+  await pass(clock, 499)
   t.same(seen, ['0', '1'])
-  await clock.tick(1)
+  await pass(clock, 1)
   t.same(seen, ['0', '1', '2'])
-  await clock.tick(500)
-  await clock.tick(500)
+  await pass(clock, 500)
+  await pass(clock, 500)
   t.same(seen, ['0', '1', '2', '3', '4'])
-  await clock.tick(60_000)
+  await pass(clock, 60_000)
   send(client, 3)
   await quiet()
   t.equal(seen.length, 7, 'silence gives one allowance, and no more than that')
@@ -61,7 +62,7 @@ t.test('wait: where several handlers may run, each waits for its own turn', asyn
     [100, 3],
     [100, 4],
   ] as const) {
-    await clock.tick(ms)
+    await pass(clock, ms)
     t.equal(seen.length, count)
   }
   t.same(seen, ['0', '1', '2', '3'])
@@ -86,7 +87,7 @@ t.test('drop: what comes too fast is forgotten, and costs nothing of the allowan
   send(client, 10)
   await quiet()
   t.same(seen, ['0', '1'])
-  await clock.tick(30_000)
+  await pass(clock, 30_000)
   client.send('later')
   client.send('too early')
   await quiet()
@@ -126,12 +127,12 @@ t.test('bytes are counted as they come, text as UTF-8', async t => {
   client.send(Buffer.alloc(1))
   await quiet()
   t.same(seen, ['łódź', Buffer.alloc(3)])
-  await clock.tick(1_000)
+  await pass(clock, 1_000)
   client.send(Buffer.alloc(11))
   client.send(Buffer.alloc(1))
   await quiet()
   t.equal(seen.length, 3, 'what is larger than all that may come at once comes alone')
-  await clock.tick(200)
+  await pass(clock, 200)
   client.send(Buffer.alloc(1))
   await quiet()
   t.equal(seen.length, 4, 'and leaves a debt')
@@ -143,7 +144,7 @@ t.test('both are held to, and burst is how much may come at once', async t => {
   send(client, 4, () => Buffer.alloc(1))
   await quiet()
   t.equal(seen.length, 3, 'messages')
-  await clock.tick(3_000)
+  await pass(clock, 3_000)
   send(client, 3, () => Buffer.alloc(15))
   await quiet()
   t.equal(seen.length, 5, 'bytes, in proportion')

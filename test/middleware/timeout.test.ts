@@ -3,7 +3,8 @@ import { type MessageContext, type Middleware, Server, type WebSocket } from '..
 import { inject } from '../../lib/testing.js'
 import { timeout } from '../../middleware/timeout.js'
 import { closing } from '../support/closing.js'
-import { fakeClock, quiet } from '../support/fake-clock.js'
+import { fakeClock } from '../support/fake-clock.js'
+import { pass, quiet } from '../support/quiet.js'
 import { deferred } from '../support/serving.js'
 
 interface Timed {
@@ -13,12 +14,12 @@ interface Timed {
 }
 
 async function open(t: Test, handler: Middleware<MessageContext>): Promise<Timed> {
-  const server = new Server({ noServer: true })
+  const server = new Server({ noServer: true, keepAliveIntervalMs: 0 })
   const errors: Error[] = []
   server.on('error', error => errors.push(error))
   server.use(timeout(50))
   server.messages.use(handler)
-  const { client, socket } = await inject(server)
+  const { client, socket } = await inject(server, { keepAliveIntervalMs: 0 })
   if (client === undefined) throw new Error('refused')
   t.teardown(() => client.terminate())
   return { client, socket, errors }
@@ -37,7 +38,7 @@ t.test('what is done in time goes its way, and its signal is never aborted', asy
   client.on('message', message => got.push(message))
   client.send('work')
   await quiet()
-  await clock.tick(1_000)
+  await pass(clock, 1_000)
   t.same(got, ['work', 'done'])
   t.equal(socket.readyState, 1)
   client.terminate()
@@ -64,10 +65,10 @@ t.test('7.4.1: what takes longer closes the connection with 1013, and has no eff
   client.on('message', message => got.push(message))
   client.send('work')
   await quiet()
-  await clock.tick(49)
+  await pass(clock, 49)
   t.equal(socket.readyState, 1)
   const closed = closing(client)
-  await clock.tick(1)
+  await pass(clock, 1)
   t.same(await closed, [1013, ''])
   t.match(errors, [{ code: 'WS_ERR_HANDLER_TIMEOUT', closeCode: 1013, message: /50 ms/ }])
   t.same(reasons, errors)

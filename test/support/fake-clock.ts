@@ -1,31 +1,99 @@
-import { mock } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
-import type { Test } from 'tap'
+import { performance } from 'node:perf_hooks'
 
-/** Time that stands still until it is told to go on: `setTimeout`, `setInterval` and `performance.now`, until the test ends. */
-export interface FakeClock {
-  /** Goes on by so many milliseconds, and lets everything happen that comes of it. */
-  tick(ms: number): Promise<void>
-}
+/** A timer of the fake clock, with the methods of Node's. */
+class FakeTimer {
+  at: number
+  readonly everyMs: number | null
+  readonly #callback: () => void
+  isReferenced = true
 
-export function fakeClock(t: Test): FakeClock {
-  let now = 1_000_000
-  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
-  mock.method(performance, 'now', () => now)
-  t.teardown(() => {
-    mock.timers.reset()
-    mock.restoreAll()
-  })
-  return {
-    async tick(ms) {
-      now += ms
-      mock.timers.tick(ms)
-      await quiet()
-    },
+  constructor(at: number, everyMs: number | null, callback: () => void) {
+    this.at = at
+    this.everyMs = everyMs
+    this.#callback = callback
+  }
+
+  run(): void {
+    this.#callback()
+  }
+
+  ref(): this {
+    this.isReferenced = true
+    return this
+  }
+
+  unref(): this {
+    this.isReferenced = false
+    return this
   }
 }
 
-/** Resolves when what is going on in memory has had its turns: ticks, promises, and the writes of an in-memory pair. */
-export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await setImmediate()
+const NAMES = ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] as const
+const START = 1_000
+
+/** A clock that stands still but for `tick`: `setTimeout`, `setInterval` and `performance.now()` go by it. Sockets do not. */
+export class FakeClock {
+  #now = START
+  readonly #timers: Set<FakeTimer> = new Set()
+  readonly #real = NAMES.map(name => [name, globalThis[name]] as const)
+
+  /** Milliseconds since the clock was made. */
+  get elapsedMs(): number {
+    return this.#now - START
+  }
+
+  /** The timers that are set. */
+  get timers(): readonly FakeTimer[] {
+    return [...this.#timers]
+  }
+
+  install(): void {
+    const set = (
+      callback: (...args: unknown[]) => void,
+      ms: number,
+      isRepeated: boolean,
+      args: unknown[],
+    ): FakeTimer => {
+      const timer = new FakeTimer(this.#now + ms, isRepeated ? ms : null, () => callback(...args))
+      this.#timers.add(timer)
+      return timer
+    }
+    const clear = (timer: FakeTimer): boolean => this.#timers.delete(timer)
+    Object.assign(globalThis, {
+      setTimeout: (callback: () => void, ms = 1, ...args: unknown[]) => set(callback, ms, false, args),
+      setInterval: (callback: () => void, ms = 1, ...args: unknown[]) => set(callback, ms, true, args),
+      clearTimeout: clear,
+      clearInterval: clear,
+    })
+    Object.defineProperty(performance, 'now', { configurable: true, value: () => this.#now })
+  }
+
+  remove(): void {
+    Object.assign(globalThis, Object.fromEntries(this.#real))
+    Reflect.deleteProperty(performance, 'now')
+  }
+
+  /** Lets `ms` milliseconds pass, and runs what is due in its order. */
+  tick(ms: number): void {
+    const end = this.#now + ms
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
+      this.#now = timer.at
+      if (timer.everyMs === null) this.#timers.delete(timer)
+      else timer.at += timer.everyMs
+      timer.run()
+    }
+    this.#now = end
+  }
+
+  #next(end: number): FakeTimer | undefined {
+    return this.timers.filter(timer => timer.at <= end).toSorted((a, b) => a.at - b.at)[0]
+  }
+}
+
+/** Stops the clock until the test is over. */
+export function fakeClock(t: { teardown(callback: () => void): unknown }): FakeClock {
+  const clock = new FakeClock()
+  clock.install()
+  t.teardown(() => clock.remove())
+  return clock
 }
