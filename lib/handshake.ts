@@ -36,12 +36,13 @@ function versionOf(header: string | string[] | undefined): 13 | 8 {
 
 /** How the pipeline of a connection is joined after this handshake. */
 export function pipelineOptions(handshake: Handshake, head: Buffer, settings: ConnectionSettings): PipelineOptions {
-  const { maxMessageBytes, allowNonMinimalLength } = settings
+  const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
   const { compression = null } = handshake
   const extensions = compression === null ? [] : [compression.inflate]
   const options = {
     isMasked: handshake.role === 'server',
     maxMessageBytes,
+    maxTotalBufferedBytes,
     allowNonMinimalLength,
     allowRsv1: extensions.length > 0,
     extensions,

@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly writableHighWaterMark?: number
   /** Bytes waiting to be sent above which the next send terminates the connection. Default: 4 MiB, or 4 × `maxMessageBytes` if that is more. */
   readonly maxBufferedBytes?: number
+  /** Bytes that incomplete messages of all connections of the process may hold; above it the largest is shed with 1013. Default 256 MiB. */
+  readonly maxTotalBufferedBytes?: number
   /** Milliseconds that a connection may last, less up to a tenth at random; then it is closed with 1012. Default: for ever. */
   readonly maxLifetimeMs?: number
   /** How many message handlers of one connection may run at a time. Default 1: in order. */
@@ -53,6 +55,7 @@ const RANGES: Record<
   maxHeaderBytes: [1, 2 ** 30, false],
   writableHighWaterMark: [1, 2 ** 32, false],
   maxBufferedBytes: [1, Number.MAX_SAFE_INTEGER, true],
+  maxTotalBufferedBytes: [1, Number.MAX_SAFE_INTEGER, true],
   maxLifetimeMs: [1, MAX_TIMEOUT_MS, true],
   messageConcurrency: [1, 2 ** 32, true],
 }
@@ -71,6 +74,7 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
     maxHeaderBytes: number('maxHeaderBytes'),
     writableHighWaterMark: number('writableHighWaterMark'),
     maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
+    maxTotalBufferedBytes: number('maxTotalBufferedBytes'),
     maxLifetimeMs: number('maxLifetimeMs'),
     messageConcurrency: number('messageConcurrency'),
     deflate: deflateSettings(options.perMessageDeflate, defaults === CLIENT_LIMITS),

@@ -19,6 +19,8 @@ export interface Limits {
   readonly writableHighWaterMark: number
   /** Bytes waiting to be sent at which the connection is terminated. */
   readonly maxBufferedBytes: number
+  /** Bytes that the incomplete messages of all connections of the process may hold together. */
+  readonly maxTotalBufferedBytes: number
   /** Connections at a time. */
   readonly maxConnections: number
   /** Handshakes at a time that have not been answered. */
@@ -42,6 +44,7 @@ export const SERVER_LIMITS: Limits = Object.freeze({
   maxHeaderBytes: 16_384,
   writableHighWaterMark: 65_536,
   maxBufferedBytes: 4 * MIB,
+  maxTotalBufferedBytes: 256 * MIB,
   maxConnections: Number.POSITIVE_INFINITY,
   maxPendingUpgrades: 1_000,
   maxLifetimeMs: Number.POSITIVE_INFINITY,

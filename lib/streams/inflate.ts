@@ -76,6 +76,11 @@ export class Inflate extends Transform {
     this.#turns = options.turns ?? new Turns(10)
   }
 
+  /** Bytes of a compressed message that is not complete. */
+  get bufferedBytes(): number {
+    return this.#partBytes
+  }
+
   override _transform(frame: Frame, _encoding: BufferEncoding, callback: TransformCallback): void {
     if (isControl(frame.opcode) || (this.#first === null && !frame.rsv1)) {
       callback(null, frame)

@@ -21,10 +21,15 @@ export interface PipelineOwner {
   onGone(error: Error | null): void
 }
 
+/** A stage between frames and messages; it may say how many bytes of an incomplete message it holds. */
+export type ExtensionStage = Transform & { readonly bufferedBytes?: number }
+
 /** How a pipeline is joined. */
 export interface PipelineOptions extends FrameParserOptions {
   /** Stages between frames and messages, frames in and frames out: what an extension does with the payloads. */
-  readonly extensions?: readonly Transform[]
+  readonly extensions?: readonly ExtensionStage[]
+  /** What incomplete messages of the whole process may hold, in bytes: above it the largest is shed. */
+  readonly maxTotalBufferedBytes: number
   /** Bytes that came behind the handshake: they are the first. */
   readonly head?: Buffer
   /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */

@@ -4,18 +4,19 @@ import { FrameParser } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
+import { account, type Holder } from './buffer-ledger.js'
 import type { FrameDecoder } from './frame-decoder.js'
 import { FrameWriter } from './frame-writer.js'
 import type { MessageDecoder } from './message-decoder.js'
-import type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
+import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
-import { isEmpty, runOut } from './stages.js'
+import { isEmpty, joinStages, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
 
 export type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 
-const NONE: readonly Transform[] = []
+const NONE: readonly ExtensionStage[] = []
 
 /**
  * Joins the stages of a connection over one Duplex: `socket → FrameDecoder → extensions → MessageDecoder → owner`.
@@ -24,7 +25,7 @@ const NONE: readonly Transform[] = []
  * those cost 2.6 KB a connection and a tenth of a microsecond a message. Who asks for `frameDecoder` or `messageDecoder`
  * gets a real Transform, through which everything goes from then on. The extensions are real Transforms always.
  */
-export class Pipeline implements FrameSink, MessageSink, SocketListener {
+export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder {
   readonly socket: Duplex
   readonly owner: PipelineOwner
   readonly writer: FrameWriter
@@ -71,14 +72,22 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     this.#options = options
     socket.pause()
     listen(socket, this)
-    this.#join()
+    this.#stages = this.extensions
+    for (const stage of this.#stages) this.#watch(stage)
+    if (this.#stages.length > 0) joinStages(this.#stages, frame => this.#assemble(frame))
     // Copied, since it is a part of what Node read for the request.
     if (options.head !== undefined && options.head.length > 0) this.receive(Buffer.from(options.head))
   }
 
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
-    return (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
+    const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
+    return this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
+  }
+
+  /** Lets go of the message that is incomplete: there are too many of them in the process. */
+  shed(): void {
+    this.#fail(new RemoteProtocolError('WS_ERR_TOTAL_BUFFER_FULL'))
   }
 
   /** Whether the peer is held back. */
@@ -107,7 +116,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
   }
 
   /** The stages between frames and messages, in the order in which they are passed. */
-  get extensions(): readonly Transform[] {
+  get extensions(): readonly ExtensionStage[] {
     return this.#options.extensions ?? NONE
   }
 
@@ -143,6 +152,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     this.#isBlocked = false
     this.#parser = null
     this.#assembler = null
+    account(this, 0, this.#options.maxTotalBufferedBytes)
     for (const stage of this.#stages) stage.resume()
     // Who discards has something to say first: the end, where it has already come, is told behind that.
     process.nextTick(() => this.#advance())
@@ -171,23 +181,23 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
     if (unread !== null) this.receive(unread)
     this.owner.onGone(this.socketError)
+    account(this, 0, this.#options.maxTotalBufferedBytes)
     this.receiveEnd()
   }
 
   onFrame(frame: Frame): boolean {
     if (this.#isDiscarding) return false
     this.framesReceived++
-    const first = this.extensions[0]
-    if (first === undefined) this.#assemble(frame)
-    else this.#writeTo(first, frame)
+    if (this.extensions[0] === undefined) this.#assemble(frame)
+    else this.#writeTo(this.extensions[0], frame)
     return this.#goesOn()
   }
 
   /** Most text there is: without the Frame and the Buffer that only a stage would look at. */
   onShortText(bytes: Buffer, start: number, end: number): boolean {
     if (this.#stages.length > 0) {
-      const payload = Buffer.from(bytes.subarray(start, end))
-      return this.onFrame(new Frame(true, false, Opcode.text, this.#options.isMasked, payload))
+      const { isMasked } = this.#options
+      return this.onFrame(new Frame(true, false, Opcode.text, isMasked, Buffer.from(bytes.subarray(start, end))))
     }
     this.framesReceived++
     const text = decodeUtf8(bytes, start, end)
@@ -230,17 +240,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     return !this.isStopped && !this.#isDiscarding
   }
 
-  #join(): void {
-    const stages = this.extensions
-    this.#stages = stages
-    for (const [i, stage] of stages.entries()) {
-      const next = stages[i + 1]
-      if (next === undefined) stage.on('data', (frame: Frame) => this.#assemble(frame))
-      else stage.pipe(next)
-      this.#watch(stage)
-    }
-  }
-
   /** Takes part in what a stage says: that it is full, that it has room, that it failed. */
   #watch(stage: Transform): void {
     stage.on('drain', () => {
@@ -281,6 +280,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     this.#rest = end < chunk.length ? chunk : null
     this.#restAt = end
     this.#hold()
+    account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
   }
 
   #assemble(frame: Frame): void {
@@ -302,7 +302,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener {
     // What a stage finds later came earlier.
     this.#fault = error
     this.#rest = null
-    const behind = stage === null ? this.#stages : this.#stages.slice(this.#stages.indexOf(stage) + 1)
+    const behind = this.#stages.slice(stage === null ? 0 : this.#stages.indexOf(stage) + 1)
     if (isFirst) runOut(behind, () => this.#fail(this.#fault as RemoteProtocolError))
   }
 

@@ -1,3 +1,4 @@
+import type { Frame } from '../protocol/frame.js'
 import type { Transform } from './stream.js'
 
 /** Ends stages, each when the one before it is through, and calls back behind the last. */
@@ -14,4 +15,13 @@ export function runOut([first, ...others]: readonly Transform[], callback: () =>
 /** Whether nothing is on its way through a stage, or there is none. */
 export function isEmpty(stage: Transform | null): boolean {
   return stage === null || stage.writableLength + stage.readableLength === 0
+}
+
+/** Joins stages in their order; the frames that leave the last one go to `sink`. */
+export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
+  for (const [i, stage] of stages.entries()) {
+    const next = stages[i + 1]
+    if (next === undefined) stage.on('data', sink)
+    else stage.pipe(next)
+  }
 }

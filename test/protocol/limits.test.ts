@@ -13,6 +13,7 @@ t.test('what protects a server that sets no option', async t => {
     maxBufferedBytes: 4_194_304,
     maxConnections: Infinity,
     maxPendingUpgrades: 1_000,
+    maxTotalBufferedBytes: 268_435_456,
     maxLifetimeMs: Infinity,
     messageConcurrency: 1,
   })

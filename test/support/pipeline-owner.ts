@@ -18,7 +18,11 @@ export class RecordingOwner implements PipelineOwner {
   #resolve: (lines: string[]) => void = () => {}
 
   constructor(socket: Duplex, options: Partial<PipelineOptions> = {}) {
-    this.pipeline = new Pipeline(socket, this, { ...SERVER, ...options })
+    this.pipeline = new Pipeline(socket, this, {
+      ...SERVER,
+      maxTotalBufferedBytes: Number.POSITIVE_INFINITY,
+      ...options,
+    })
     this.over = new Promise(resolve => {
       this.#resolve = resolve
     })

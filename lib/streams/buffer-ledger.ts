@@ -1,0 +1,38 @@
+/**
+ * What the incomplete messages of all connections of this process hold together. One connection may hold one message; ten
+ * thousand that each send the first half of theirs are what this is for.
+ */
+
+/** Who holds a part of a message, and can be made to let go of it. */
+export interface Holder {
+  shed(): void
+}
+
+const held: Map<Holder, number> = new Map()
+let total = 0
+
+/** Notes that a holder has so many bytes now. Where all have more than `limit` together, the largest has to let go. */
+export function account(holder: Holder, bytes: number, limit: number): void {
+  const before = held.get(holder) ?? 0
+  if (bytes === before) return
+  total += bytes - before
+  if (bytes === 0) held.delete(holder)
+  else held.set(holder, bytes)
+  if (total > limit) largest()?.shed()
+}
+
+/** What all hold together, in bytes. */
+export function totalHeld(): number {
+  return total
+}
+
+function largest(): Holder | undefined {
+  let found: Holder | undefined
+  let most = 0
+  for (const [holder, bytes] of held) {
+    if (bytes <= most) continue
+    found = holder
+    most = bytes
+  }
+  return found
+}
