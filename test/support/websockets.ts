@@ -83,16 +83,21 @@ export interface Raw {
   readonly socket: Duplex
 }
 
+/** A Duplex in memory as the socket of a raw peer: there, destroying it is a reset. */
+function memoryPeer(socket: Duplex): RawPeer {
+  return new RawPeer(Object.assign(socket, { resetAndDestroy: () => socket.destroy() }) as unknown as Socket)
+}
+
 /** The server's end in memory, and a raw peer. */
 export function rawServer(options: ClientOptions = {}, version: ProtocolVersion = 13): Raw {
   const [near, far] = duplexPair()
-  return { ws: serverEnd(far, options, version), peer: new RawPeer(near as Socket), socket: far }
+  return { ws: serverEnd(far, options, version), peer: memoryPeer(near), socket: far }
 }
 
 /** The client's end in memory, and a raw peer. */
 export function rawClient(options: ClientOptions = {}): Raw {
   const [near, far] = duplexPair()
-  return { ws: clientEnd(near, options), peer: new RawPeer(far as Socket), socket: near }
+  return { ws: clientEnd(near, options), peer: memoryPeer(far), socket: near }
 }
 
 /** The server's end over TCP, and a raw peer. */
