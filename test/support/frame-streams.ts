@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { maskedFrame } from './bytes.js'
+import { maskedFrame, unmaskedFrame } from './bytes.js'
 
 const keys = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(key => Buffer.from(key))
 const payloads = fc.oneof(
@@ -16,21 +16,23 @@ const lengthBytes = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(2 as const, 8 as const) },
 )
 
-/** A frame to a server, of any kind, more often right than wrong. */
-const frames = fc.tuple(firstBytes, payloads, keys, lengthBytes).map(([firstByte, payload, key, lengthBytes]) => {
-  return maskedFrame(firstByte, payload, lengthBytes === undefined ? { key } : { key, lengthBytes })
-})
+/** What a peer might send: frames right and wrong in any order, now and then garbage. */
+function streamsOf(isMasked: boolean): fc.Arbitrary<Buffer> {
+  const frames = fc.tuple(firstBytes, payloads, keys, lengthBytes).map(([firstByte, payload, key, lengthBytes]) => {
+    const shape = lengthBytes === undefined ? { key } : { key, lengthBytes }
+    return isMasked ? maskedFrame(firstByte, payload, shape) : unmaskedFrame(firstByte, payload, shape)
+  })
+  const garbage = fc.uint8Array({ maxLength: 12 }).map(bytes => Buffer.from(bytes))
+  return fc
+    .array(fc.oneof({ weight: 20, arbitrary: frames }, { weight: 1, arbitrary: garbage }), { maxLength: 10 })
+    .map(pieces => Buffer.concat(pieces))
+}
 
-/** What a peer might send to a server: frames right and wrong in any order, now and then garbage. */
-export const frameStreams: fc.Arbitrary<Buffer> = fc
-  .array(
-    fc.oneof(
-      { weight: 20, arbitrary: frames },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map(bytes => Buffer.from(bytes)) },
-    ),
-    { maxLength: 10 },
-  )
-  .map(pieces => Buffer.concat(pieces))
+/** What a client might send, right and wrong. */
+export const frameStreams: fc.Arbitrary<Buffer> = streamsOf(true)
+
+/** What a server might send, right and wrong. */
+export const serverFrameStreams: fc.Arbitrary<Buffer> = streamsOf(false)
 
 /** Where to cut bytes: for `cutAt`. */
 export const cutPoints: fc.Arbitrary<number[]> = fc.array(fc.nat(500), { maxLength: 10 })
