@@ -9,6 +9,9 @@ import { type Headers, headerValue } from './protocol/handshake.js'
 import type { Server } from './server.js'
 import type { WebSocket } from './websocket.js'
 
+/** A host, perhaps with a port: no character that would begin another part of an address (RFC 3986 section 3.2.2). */
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]+$/
+
 /** What a refusal may carry: text, bytes, an object that is sent as JSON, or a stream. */
 export type RefusalBody = string | Buffer | object | NodeJS.ReadableStream
 
@@ -86,7 +89,8 @@ export class UpgradeContext<State = unknown> {
   /** The address that was asked for. Its host is the Host header's: what stands in the request line chooses nothing. */
   get url(): URL {
     if (this.#url === undefined) {
-      const { host = 'localhost' } = this.request.headers
+      const given = this.request.headers.host ?? ''
+      const host = HOST.test(given) ? given : 'localhost'
       const address = pathAndQuery(this.request)
       const scheme = this.secure ? 'wss' : 'ws'
       this.#url = URL.canParse(`${scheme}://${host}${address}`)
@@ -132,7 +136,9 @@ export class UpgradeContext<State = unknown> {
 
   /** The value of a header of the request, empty where there is none. */
   get(name: string): string {
-    return headerValue(this.request.headers, name.toLowerCase()) ?? ''
+    const lower = name.toLowerCase()
+    // The headers of Node are a plain object: it has a `constructor`, which nobody sent.
+    return Object.hasOwn(this.request.headers, lower) ? (headerValue(this.request.headers, lower) ?? '') : ''
   }
 
   /** Sets a header of the answer, of the 101 or of the refusal; a list becomes as many header lines. */
