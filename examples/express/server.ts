@@ -9,8 +9,9 @@ import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import session, { type SessionData } from 'express-session'
+import expressSession, { type SessionData } from 'express-session'
 import { Server } from 'sluice'
+import { session } from 'sluice/middleware/session'
 
 declare module 'express-session' {
   interface SessionData {
@@ -22,7 +23,7 @@ interface Member {
   user: string
 }
 
-const sessions = session({ secret: randomUUID(), resave: false, saveUninitialized: false })
+const sessions = expressSession({ secret: randomUUID(), resave: false, saveUninitialized: false })
 
 const app = express()
 app.use(sessions)
@@ -33,16 +34,10 @@ app.post('/login/:name', (request, response) => {
 
 const chat = new Server<Member>({ noServer: true })
 
-// Express middleware is a function of request, response and next, and the request of an upgrade is a request as any.
-chat.use(
-  (ctx, next) =>
-    new Promise((resolve, reject) => {
-      const request = ctx.request as express.Request
-      sessions(request, {} as express.Response, error => (error ? reject(error) : resolve(next())))
-    }),
-)
+// The same middleware runs on the upgrade, before it is answered: the request then has its session.
+chat.use(session(sessions))
 
-// Who is logged in, is in; who is not, gets a real 401, before anything is opened.
+// Who is logged in, is in; who is not, gets a real 401.
 chat.use((ctx, next) => {
   const { user }: Partial<SessionData> = (ctx.request as express.Request).session
   if (user === undefined) return ctx.throw(401, 'log in first')

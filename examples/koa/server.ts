@@ -1,24 +1,40 @@
-// Koa 3, with one login for its pages and its WebSockets: a cookie that is signed with the app's keys.
+// Koa 3, with one login for its pages and its WebSockets: the app's own middleware runs on both.
 //
 //   node build/examples/koa/server.js
 //
-//   POST /login?name=…    sets the cookie
+//   POST /login?name=…    sets a cookie that is signed with the app's keys
+//   GET /                 says the name; 401 without the cookie
 //   ws /whoami            says the name, and then the length of each message; 401 without the cookie
 import { randomUUID } from 'node:crypto'
-import { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
 import { Server } from 'sluice'
+import { session } from 'sluice/middleware/session'
 
 interface Member {
   user: string
 }
 
-const app = new Koa({ keys: [randomUUID()] })
-app.use((ctx: Koa.Context) => {
-  if (ctx.method !== 'POST' || ctx.path !== '/login') return
-  ctx.cookies.set('user', String(ctx.query['name']), { signed: true, sameSite: 'strict' })
-  ctx.status = 204
+const app = new Koa<Member>({ keys: [randomUUID()] })
+
+app.use(async (ctx: Koa.Context, next: Koa.Next) => {
+  if (ctx.method === 'POST' && ctx.path === '/login') {
+    ctx.cookies.set('user', String(ctx.query['name']), { signed: true, sameSite: 'strict' })
+    ctx.status = 204
+  } else await next()
+})
+
+// From here on all is for those who are logged in.
+app.use((ctx: Koa.Context, next: Koa.Next) => {
+  const user = ctx.cookies.get('user', { signed: true })
+  if (user === undefined) return ctx.throw(401, 'log in first')
+  ctx.state['user'] = user
+  return next()
+})
+
+app.use(async (ctx: Koa.Context, next: Koa.Next) => {
+  if (ctx.path === '/') ctx.body = `you are ${ctx.state['user']}`
+  else await next()
 })
 
 const http = app.listen(Number(process.env['PORT'] ?? 8080), () => {
@@ -27,15 +43,9 @@ const http = app.listen(Number(process.env['PORT'] ?? 8080), () => {
 
 const server = new Server<Member>({ server: http, path: '/whoami' })
 
-// The same (ctx, next), and it runs before the 101: throw() is an HTTP status, and not a connection that opens and closes.
-server.use((ctx, next) => {
-  // A context of the app for this request knows its cookies and its keys.
-  const { cookies } = app.createContext(ctx.request, new ServerResponse(ctx.request))
-  const user = cookies.get('user', { signed: true })
-  if (user === undefined) return ctx.throw(401, 'log in first')
-  ctx.state.user = user
-  return next()
-})
+// The app decides, before the 101: what it throws is the refusal, what it finds out is the state of the connection. What
+// would be a 404 there, since none of it answers, is let in here.
+server.use(session(app))
 
 // Messages have a chain too. What does not call next() keeps the message to itself: nobody has to read what is answered here.
 server.messages.use(ctx => {

@@ -12,7 +12,12 @@ t.test('koa: a signed cookie and WebSockets', async t => {
     .map(line => line.split(';')[0])
     .join('; ')
 
-  t.test('the cookie that the app has signed lets in; middleware answers', async t => {
+  t.test('the app knows its cookie', async t => {
+    t.equal(await (await fetch(server.url, { headers: { cookie } })).text(), 'you are Ada')
+    t.equal((await fetch(server.url)).status, 401)
+  })
+
+  t.test('the cookie lets in, by name; middleware answers', async t => {
     const ws = await connect(`${url}/whoami`, { headers: { cookie } })
     ws.send('four')
     ws.send(Buffer.alloc(1_000))
