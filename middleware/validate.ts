@@ -76,7 +76,7 @@ export function validate<Data, State>(
   }
   return {
     message: async function validate(ctx: MessageContext<State>, next: Next): Promise<unknown> {
-      const context: ValidContext<State, unknown> = ctx
+      const context: ValidContext<State> = ctx
       const result = await standard.validate(ctx.data)
       if (result.issues === undefined) {
         ctx.data = result.value

@@ -47,7 +47,7 @@ t.test(
     const first = await inject(server)
     t.equal(first.status, 101)
     t.match(cookiesOf(first.headers), [/^connect\.sid=s%3A.*HttpOnly/])
-    t.same(Object.keys(first.headers).sort(), ['connection', 'sec-websocket-accept', 'set-cookie', 'upgrade'])
+    t.same(Object.keys(first.headers).toSorted(), ['connection', 'sec-websocket-accept', 'set-cookie', 'upgrade'])
     t.equal(first.socket?.state.views, 1)
     const sessions = await new Promise<object | null | undefined>((resolve, reject) =>
       store.all((error, all) => (error ? reject(error) : resolve(all))),
