@@ -3,7 +3,7 @@ import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type CloseDiagnostics, closeChannel, messageChannel, publishMessage } from './diagnostics.js'
 import { type Handshake, pipelineOptions } from './handshake.js'
-import { keepAlive } from './keep-alive.js'
+import { type KeepAliveGroup, type KeptAlive, keepAlive } from './keep-alive.js'
 import { MessageFlow } from './message-flow.js'
 import { MessageWriter } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
@@ -22,7 +22,7 @@ import type { WebSocket } from './websocket.js'
  * An open connection until it is gone: its pipeline, the closing handshake, and what keep-alive and the limits do to it.
  * The WebSocket in front of it is what the user holds; it may outlive the connection, until its last message is read.
  */
-export class Connection implements PipelineOwner {
+export class Connection implements PipelineOwner, KeptAlive {
   readonly pipeline: Pipeline
   /** What is sent. */
   readonly outbound: MessageWriter
@@ -32,6 +32,9 @@ export class Connection implements PipelineOwner {
   error: Error | null = null
   closeCode: number = CloseCode.abnormal
   closeReason = ''
+  heardBytes = 0
+  heardAt = 0
+  probedAt = 0
 
   readonly #websocket: WebSocket
   readonly #flow: MessageFlow
@@ -40,9 +43,9 @@ export class Connection implements PipelineOwner {
   #roundTrips: RoundTrips | null = null
   #pendingPong: Buffer | null = null
   #closeTimer: NodeJS.Timeout | null = null
-  #stopKeepAlive: (() => void) | null = null
-  readonly #onGone: Set<() => void> = new Set()
-  #onDrained: (() => void)[] = []
+  #keepAlive: KeepAliveGroup | null = null
+  #onGone: Set<() => void> | null = null
+  #onDrained: (() => void)[] | null = null
 
   constructor(
     websocket: WebSocket,
@@ -56,7 +59,7 @@ export class Connection implements PipelineOwner {
     this.handshake = handshake
     this.settings = settings
     this.#flow = new MessageFlow(this, websocket, messages)
-    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, head, settings))
+    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings), head)
     this.outbound = new MessageWriter(this.pipeline.writer, handshake)
     if (settings.maxLifetimeMs !== Number.POSITIVE_INFINITY) {
       // Less up to a tenth: clients that came together do not come back together.
@@ -65,7 +68,7 @@ export class Connection implements PipelineOwner {
       this.whenGone(() => clearTimeout(timer))
     }
     if (settings.keepAliveIntervalMs > 0) {
-      this.#stopKeepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
+      this.#keepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
     }
   }
 
@@ -119,14 +122,18 @@ export class Connection implements PipelineOwner {
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
   whenGone(callback: () => void): () => void {
     if (this.#state === 'closed') callback()
-    else this.#onGone.add(callback)
-    return () => this.#onGone.delete(callback)
+    else {
+      this.#onGone ??= new Set()
+      this.#onGone.add(callback)
+    }
+    return () => this.#onGone?.delete(callback)
   }
 
   /** Settles when the socket takes bytes again, or is gone. */
   drained(): Promise<void> {
     return new Promise(resolve => {
       const forget = this.whenGone(resolve)
+      this.#onDrained ??= []
       this.#onDrained.push(() => {
         forget()
         resolve()
@@ -274,8 +281,8 @@ export class Connection implements PipelineOwner {
 
   onDrain(): void {
     if (this.#pendingPong !== null) this.pong(this.#pendingPong)
-    const callbacks = this.#onDrained
-    this.#onDrained = []
+    const callbacks = this.#onDrained ?? []
+    this.#onDrained = null
     for (const callback of callbacks) callback()
     this.#websocket.emitDrain()
   }
@@ -285,8 +292,8 @@ export class Connection implements PipelineOwner {
     this.#state = nextState(this.#state, 'lose')
     if (this.#closeTimer !== null) clearTimeout(this.#closeTimer)
     this.#closeTimer = null
-    this.#stopKeepAlive?.()
-    this.#stopKeepAlive = null
+    this.#keepAlive?.delete(this)
+    this.#websocket.server?.forget(this.#websocket)
     this.#pendingPong = null
     if (closeChannel.hasSubscribers) {
       const { closeCode: code, closeReason: reason } = this
@@ -295,8 +302,8 @@ export class Connection implements PipelineOwner {
     const closed = this.closedError()
     this.pipeline.writer.discard(closed)
     this.#roundTrips?.lose(closed)
-    for (const callback of this.#onGone) callback()
-    this.#onGone.clear()
+    for (const callback of this.#onGone ?? []) callback()
+    this.#onGone = null
     this.#flow.expire(this.settings.closeTimeoutMs)
   }
 

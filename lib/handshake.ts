@@ -34,21 +34,26 @@ function versionOf(header: string | string[] | undefined): 13 | 8 {
   return header === '8' ? 8 : 13
 }
 
+/** The options of pipelines that have neither extensions nor frames of their own: one object for all of the same settings. */
+const plain: Record<Role, WeakMap<ConnectionSettings, PipelineOptions>> = {
+  server: new WeakMap(),
+  client: new WeakMap(),
+}
+
 /** How the pipeline of a connection is joined after this handshake. */
-export function pipelineOptions(handshake: Handshake, head: Buffer, settings: ConnectionSettings): PipelineOptions {
+export function pipelineOptions(handshake: Handshake, settings: ConnectionSettings): PipelineOptions {
+  const { role, version, compression = null } = handshake
+  const { maxMessageBytes } = settings
+  const shared = plain[role].get(settings) ?? plainOptions(role, settings)
+  plain[role].set(settings, shared)
+  if (version === 'hixie-76') return { ...shared, parser: new Hixie76Parser({ maxMessageBytes }) }
+  return compression === null ? shared : { ...shared, allowRsv1: true, extensions: [compression.inflate] }
+}
+
+function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions {
   const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
-  const { compression = null } = handshake
-  const extensions = compression === null ? [] : [compression.inflate]
-  const options = {
-    isMasked: handshake.role === 'server',
-    maxMessageBytes,
-    maxTotalBufferedBytes,
-    allowNonMinimalLength,
-    allowRsv1: extensions.length > 0,
-    extensions,
-    head,
-  }
-  return handshake.version === 'hixie-76' ? { ...options, parser: new Hixie76Parser({ maxMessageBytes }) } : options
+  const isMasked = role === 'server'
+  return { isMasked, maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength, allowRsv1: false }
 }
 
 /** What permessage-deflate does on a connection, null where it was not agreed on. */

@@ -4,6 +4,12 @@ import { performance } from 'node:perf_hooks'
 export interface KeptAlive {
   /** Grows with every byte that comes. */
   readonly bytesReceived: number
+  /** Of `bytesReceived`, when the timer last saw it. The three notes of the timer stand here, and cost no object of their own. */
+  heardBytes: number
+  /** When its bytes were last seen to have grown, in whole milliseconds of the monotonic clock. */
+  heardAt: number
+  /** When it was pinged since, 0 for not. */
+  probedAt: number
   /** Whether we are the ones that hold the peer back: its silence then says nothing. */
   readonly isHeldBack: boolean
   /** Sends a ping, where the protocol has one. */
@@ -12,22 +18,14 @@ export interface KeptAlive {
   timeOut(): void
 }
 
-interface Watch {
-  bytes: number
-  /** When its bytes were last seen to have grown, in milliseconds of the monotonic clock. */
-  heardAt: number
-  /** When it was pinged since, 0 for not. */
-  probedAt: number
-}
-
 /** How often the timer looks: a connection is pinged, or found dead, at most a quarter of its interval late. */
 const LOOKS = 4
 
 /** One timer and its connections: all that have the same interval and timeout. */
-class Group {
+export class KeepAliveGroup {
   readonly #intervalMs: number
   readonly #timeoutMs: number
-  readonly #watches: Map<KeptAlive, Watch> = new Map()
+  readonly #connections: Set<KeptAlive> = new Set()
   #timer: NodeJS.Timeout | null = null
 
   constructor(intervalMs: number, timeoutMs: number) {
@@ -36,7 +34,8 @@ class Group {
   }
 
   add(connection: KeptAlive): void {
-    this.#watches.set(connection, { bytes: connection.bytesReceived, heardAt: performance.now(), probedAt: 0 })
+    hear(connection, now())
+    this.#connections.add(connection)
     if (this.#timer !== null) return
     const everyMs = Math.max(1, Math.floor(Math.min(this.#intervalMs, this.#timeoutMs) / LOOKS))
     this.#timer = setInterval(() => this.#look(), everyMs)
@@ -44,40 +43,48 @@ class Group {
     this.#timer.unref()
   }
 
+  /** Watches over a connection no longer. */
   delete(connection: KeptAlive): void {
-    this.#watches.delete(connection)
-    if (this.#watches.size > 0 || this.#timer === null) return
+    this.#connections.delete(connection)
+    if (this.#connections.size > 0 || this.#timer === null) return
     clearInterval(this.#timer)
     this.#timer = null
   }
 
   #look(): void {
-    const now = performance.now()
-    for (const [connection, watch] of this.#watches) {
-      if (connection.bytesReceived !== watch.bytes || connection.isHeldBack) {
-        watch.bytes = connection.bytesReceived
-        watch.heardAt = now
-        watch.probedAt = 0
-      } else if (watch.probedAt > 0) {
-        if (now - watch.probedAt >= this.#timeoutMs) connection.timeOut()
-      } else if (now - watch.heardAt >= this.#intervalMs) {
-        watch.probedAt = now
+    const at = now()
+    for (const connection of this.#connections) {
+      if (connection.bytesReceived !== connection.heardBytes || connection.isHeldBack) hear(connection, at)
+      else if (connection.probedAt > 0) {
+        if (at - connection.probedAt >= this.#timeoutMs) connection.timeOut()
+      } else if (at - connection.heardAt >= this.#intervalMs) {
+        connection.probedAt = at
         connection.probe()
       }
     }
   }
 }
 
-const groups: Map<string, Group> = new Map()
+function now(): number {
+  return Math.round(performance.now())
+}
+
+function hear(connection: KeptAlive, at: number): void {
+  connection.heardBytes = connection.bytesReceived
+  connection.heardAt = at
+  connection.probedAt = 0
+}
+
+const groups: Map<string, KeepAliveGroup> = new Map()
 
 /**
- * Watches over a connection until the returned function is called: a ping after `intervalMs` without a byte, and the end
- * `timeoutMs` later. One timer serves all connections with the same two numbers.
+ * Watches over a connection until it is deleted from the group that is returned: a ping after `intervalMs` without a byte,
+ * and the end `timeoutMs` later. One timer serves all connections with the same two numbers.
  */
-export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): () => void {
+export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): KeepAliveGroup {
   const key = `${intervalMs} ${timeoutMs}`
-  const group = groups.get(key) ?? new Group(intervalMs, timeoutMs)
+  const group = groups.get(key) ?? new KeepAliveGroup(intervalMs, timeoutMs)
   groups.set(key, group)
   group.add(connection)
-  return () => group.delete(connection)
+  return group
 }

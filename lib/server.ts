@@ -241,6 +241,11 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     await this.close()
   }
 
+  /** Tracks a connection no longer: it is gone. The connection calls it. */
+  forget(websocket: WebSocket<State>): void {
+    this.#open.delete(websocket)
+  }
+
   /** Emits `'error'` where somebody listens: a fault of one connection must not end the process. */
   report(error: unknown): void {
     if (this.listenerCount('error') > 0) this.emit('error', error instanceof Error ? error : new Error(String(error)))
@@ -297,8 +302,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   #track(websocket: WebSocket<State>): void {
-    this.#open.add(websocket)
-    websocket.whenGone(() => this.#open.delete(websocket))
+    if (websocket.readyState !== websocket.CLOSED) this.#open.add(websocket)
   }
 
   #claim = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pipelineOptions, takenOver } from '../lib/handshake.js'
+import { compressionOf, pipelineOptions, takenOver } from '../lib/handshake.js'
 import { connectionSettings } from '../lib/options.js'
 import { Hixie76Parser } from '../lib/protocol/hixie76.js'
 import { answeredRequest } from './support/websockets.js'
@@ -18,25 +18,35 @@ t.test('what the caller says goes before what the request says', async t => {
 
 t.test('5.1: a server reads masked frames, a client unmasked ones', async t => {
   const settings = connectionSettings({ maxMessageBytes: 10, allowNonMinimalLength: true })
-  const head = Buffer.from('head')
-  const server = pipelineOptions({ role: 'server', version: 13, protocol: '', extensions: '' }, head, settings)
-  t.match(server, { isMasked: true, maxMessageBytes: 10, allowNonMinimalLength: true, allowRsv1: false, head })
+  const server = pipelineOptions({ role: 'server', version: 13, protocol: '', extensions: '' }, settings)
+  t.match(server, { isMasked: true, maxMessageBytes: 10, allowNonMinimalLength: true, allowRsv1: false })
   t.equal(server.parser, undefined)
-  t.match(pipelineOptions({ role: 'client', version: 13, protocol: '', extensions: '' }, head, settings), {
+  const again = pipelineOptions({ role: 'server', version: 8, protocol: 'x', extensions: '' }, settings)
+  t.equal(again, server, 'one object for all connections of the same settings')
+  t.match(pipelineOptions({ role: 'client', version: 13, protocol: '', extensions: '' }, settings), {
     isMasked: false,
   })
 })
 
-t.test('5.2: RSV1 is allowed where an extension is between frames and messages', async t => {
-  const stages = [{} as never]
-  const handshake = { role: 'server', version: 13, protocol: '', extensions: 'x', stages } as const
-  const options = pipelineOptions(handshake, Buffer.alloc(0), connectionSettings({}))
+t.test('5.2: RSV1 is allowed where permessage-deflate is between frames and messages', async t => {
+  const settings = connectionSettings({ perMessageDeflate: true })
+  const params = {
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  }
+  const compression = compressionOf('server', params, settings)
+  const handshake = { role: 'server', version: 13, protocol: '', extensions: 'x', compression } as const
+  const options = pipelineOptions(handshake, settings)
   t.equal(options.allowRsv1, true)
-  t.equal(options.extensions, stages)
+  t.same(options.extensions, [compression?.inflate])
+  t.equal(compressionOf('server', null, settings), null, 'not where it was not agreed on')
+  t.equal(compressionOf('server', params, connectionSettings({})), null, 'not where it is off')
 })
 
 t.test('hixie-76 has a parser of its own', async t => {
   const handshake = { role: 'server', version: 'hixie-76', protocol: '', extensions: '' } as const
-  const { parser } = pipelineOptions(handshake, Buffer.alloc(0), connectionSettings({}))
+  const { parser } = pipelineOptions(handshake, connectionSettings({}))
   t.ok(parser instanceof Hixie76Parser)
 })

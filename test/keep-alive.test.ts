@@ -4,6 +4,9 @@ import { fakeClock } from './support/fake-clock.js'
 
 class Connection implements KeptAlive {
   bytesReceived = 0
+  heardBytes = 0
+  heardAt = 0
+  probedAt = 0
   isHeldBack = false
   readonly log: string[] = []
 
@@ -16,10 +19,15 @@ class Connection implements KeptAlive {
   }
 }
 
+function watch(connection: Connection, intervalMs: number, timeoutMs: number): () => void {
+  const group = keepAlive(connection, intervalMs, timeoutMs)
+  return () => group.delete(connection)
+}
+
 t.test('5.5.2: a ping after the interval without a byte, dead after the timeout without one', async t => {
   const clock = fakeClock(t)
   const connection = new Connection()
-  const stop = keepAlive(connection, 20_000, 20_000)
+  const stop = watch(connection, 20_000, 20_000)
   t.teardown(stop)
   clock.tick(19_999)
   t.same(connection.log, [])
@@ -34,7 +42,7 @@ t.test('5.5.2: a ping after the interval without a byte, dead after the timeout 
 t.test('any byte is a sign of life, a pong or not', async t => {
   const clock = fakeClock(t)
   const connection = new Connection()
-  t.teardown(keepAlive(connection, 20_000, 20_000))
+  t.teardown(watch(connection, 20_000, 20_000))
   for (let i = 0; i < 10; i++) {
     clock.tick(15_000)
     connection.bytesReceived++
@@ -52,7 +60,7 @@ t.test('any byte is a sign of life, a pong or not', async t => {
 t.test('the silence of a peer that we hold back says nothing', async t => {
   const clock = fakeClock(t)
   const connection = new Connection()
-  t.teardown(keepAlive(connection, 20_000, 20_000))
+  t.teardown(watch(connection, 20_000, 20_000))
   clock.tick(21_000)
   t.same(connection.log, ['probe'])
   connection.isHeldBack = true
@@ -68,10 +76,10 @@ t.test('the silence of a peer that we hold back says nothing', async t => {
 t.test('one timer serves all connections with the same numbers, and ends with the last of them', async t => {
   const clock = fakeClock(t)
   const connections = Array.from({ length: 100 }, () => new Connection())
-  const stops = connections.map(connection => keepAlive(connection, 20_000, 30_000))
+  const stops = connections.map(connection => watch(connection, 20_000, 30_000))
   t.equal(clock.timers.length, 1)
   t.notOk(clock.timers[0]?.isReferenced, 'it does not keep the process alive')
-  const other = keepAlive(new Connection(), 5_000, 5_000)
+  const other = watch(new Connection(), 5_000, 5_000)
   t.equal(clock.timers.length, 2)
   other()
   t.equal(clock.timers.length, 1)
@@ -88,8 +96,8 @@ t.test('a connection may go while the timer looks at it', async t => {
   const clock = fakeClock(t)
   const first = new Connection()
   const second = new Connection()
-  const stop = keepAlive(first, 20_000, 20_000)
-  t.teardown(keepAlive(second, 20_000, 20_000))
+  const stop = watch(first, 20_000, 20_000)
+  t.teardown(watch(second, 20_000, 20_000))
   first.timeOut = () => {
     first.log.push('timeout')
     stop()
@@ -101,7 +109,7 @@ t.test('a connection may go while the timer looks at it', async t => {
 t.test('intervals of a few milliseconds', async t => {
   const clock = fakeClock(t)
   const connection = new Connection()
-  t.teardown(keepAlive(connection, 1, 1))
+  t.teardown(watch(connection, 1, 1))
   clock.tick(1)
   t.same(connection.log, ['probe'])
 })

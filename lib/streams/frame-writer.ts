@@ -44,11 +44,11 @@ export class FrameWriter {
 
   readonly #socket: Duplex
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
-  #parts: Buffer[] = []
+  #parts: Buffer[] | null = null
   /** Where that part begins in the slab, -1 where there is none. */
   #openFrom = -1
   #pendingBytes = 0
-  #callbacks: FlushCallback[] = []
+  #callbacks: FlushCallback[] | null = null
   #isWaiting = false
 
   constructor(socket: Duplex) {
@@ -85,7 +85,7 @@ export class FrameWriter {
       else slab.set(payload, at)
     } else {
       this.#seal()
-      this.#parts.push(isMasked ? masked(payload, key) : payload)
+      this.#add(isMasked ? masked(payload, key) : payload)
     }
     this.#schedule(bytes)
     return bytes
@@ -94,13 +94,14 @@ export class FrameWriter {
   /** Writes bytes that need no frame of RFC 6455. */
   writeBytes(bytes: Buffer): void {
     this.#seal()
-    this.#parts.push(bytes)
+    this.#add(bytes)
     this.#schedule(bytes.length)
   }
 
   /** Calls back when everything written so far has been taken by the operating system. */
   onFlush(callback: FlushCallback): void {
-    this.#callbacks.push(callback)
+    if (this.#callbacks === null) this.#callbacks = [callback]
+    else this.#callbacks.push(callback)
     this.#schedule(0)
   }
 
@@ -110,14 +111,14 @@ export class FrameWriter {
     const parts = this.#parts
     const callbacks = this.#callbacks
     this.#pendingBytes = 0
-    if (parts.length === 0 && callbacks.length === 0) return
-    this.#parts = []
-    if (callbacks.length > 0) this.#callbacks = []
-    const last = parts.length - 1
+    if (parts === null && callbacks === null) return
+    this.#parts = null
+    this.#callbacks = null
+    const last = parts === null ? -1 : parts.length - 1
     if (last > 0) this.#socket.cork()
-    for (let i = 0; i < last; i++) this.#socket.write(parts[i])
-    const end = last < 0 ? EMPTY : (parts[last] as Buffer)
-    if (callbacks.length === 0) this.#socket.write(end)
+    for (let i = 0; i < last; i++) this.#socket.write(parts?.[i])
+    const end = parts?.[last] ?? EMPTY
+    if (callbacks === null) this.#socket.write(end)
     else this.#socket.write(end, error => callAll(callbacks, error))
     if (last > 0) this.#socket.uncork()
   }
@@ -131,10 +132,10 @@ export class FrameWriter {
   /** Forgets what has not been written: the connection is gone. */
   discard(error: Error): void {
     this.#seal()
-    this.#parts = []
+    this.#parts = null
     this.#pendingBytes = 0
-    const callbacks = this.#callbacks
-    this.#callbacks = []
+    const callbacks = this.#callbacks ?? []
+    this.#callbacks = null
     callAll(callbacks, error)
   }
 
@@ -174,8 +175,13 @@ export class FrameWriter {
   #seal(): void {
     if (slabOwner !== this) return
     const part = slab.subarray(this.#openFrom, slabUsed)
-    this.#parts.push(this.#socket.writableLength > 0 ? Buffer.from(part) : part)
+    this.#add(this.#socket.writableLength > 0 ? Buffer.from(part) : part)
     slabOwner = null
+  }
+
+  #add(part: Buffer): void {
+    if (this.#parts === null) this.#parts = [part]
+    else this.#parts.push(part)
   }
 
   #schedule(bytes: number): void {

@@ -30,8 +30,6 @@ export interface PipelineOptions extends FrameParserOptions {
   readonly extensions?: readonly ExtensionStage[]
   /** What incomplete messages of the whole process may hold, in bytes: above it the largest is shed. */
   readonly maxTotalBufferedBytes: number
-  /** Bytes that came behind the handshake: they are the first. */
-  readonly head?: Buffer
   /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
   readonly parser?: Parser
 }

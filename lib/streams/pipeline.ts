@@ -16,6 +16,7 @@ import { tapFrames, tapMessages } from './tap.js'
 
 export type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 
+const EMPTY = Buffer.alloc(0)
 const NONE: readonly ExtensionStage[] = []
 
 /**
@@ -65,7 +66,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #isEnded = false
   #isEndTold = false
 
-  constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions) {
+  /** @param head bytes that came behind the handshake: they are the first */
+  constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions, head: Buffer = EMPTY) {
     this.socket = socket
     this.owner = owner
     this.writer = new FrameWriter(socket)
@@ -76,7 +78,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     for (const stage of this.#stages) this.#watch(stage)
     if (this.#stages.length > 0) joinStages(this.#stages, frame => this.#assemble(frame))
     // Copied, since it is a part of what Node read for the request.
-    if (options.head !== undefined && options.head.length > 0) this.receive(Buffer.from(options.head))
+    if (head.length > 0) this.receive(Buffer.from(head))
   }
 
   /** Bytes held of a frame or message that is not complete. */

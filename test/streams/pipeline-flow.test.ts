@@ -15,7 +15,7 @@ t.test('nothing is read before start, then first what came with the handshake', 
   for (let at = 0; at < bytes.length; at++) {
     const [socket, peer] = duplexPair()
     const first = Buffer.from(bytes.subarray(0, at))
-    const owner = new RecordingOwner(socket, { head: first })
+    const owner = new RecordingOwner(socket, {}, first)
     first.fill(0xff)
     peer.resume().write(bytes.subarray(at))
     await turn()

@@ -17,12 +17,9 @@ export class RecordingOwner implements PipelineOwner {
   #isEnded = false
   #resolve: (lines: string[]) => void = () => {}
 
-  constructor(socket: Duplex, options: Partial<PipelineOptions> = {}) {
-    this.pipeline = new Pipeline(socket, this, {
-      ...SERVER,
-      maxTotalBufferedBytes: Number.POSITIVE_INFINITY,
-      ...options,
-    })
+  constructor(socket: Duplex, options: Partial<PipelineOptions> = {}, head?: Buffer) {
+    const limits = { ...SERVER, maxTotalBufferedBytes: Number.POSITIVE_INFINITY }
+    this.pipeline = new Pipeline(socket, this, { ...limits, ...options }, head)
     this.over = new Promise(resolve => {
       this.#resolve = resolve
     })
