@@ -15,7 +15,9 @@ t.test('two servers on one http server serve different paths', async t => {
     const websocket = await connect(`ws://127.0.0.1:${port}${path.replace('#x', '')}`)
     t.same(await once(websocket, 'data'), [path.slice(0, 2)])
   }
-  t.equal((await ask(t, port, upgradeRequest('/a#fragment')))[0].status, 101, 'a fragment is not of the path')
+  const [answer, peer] = await ask(t, port, upgradeRequest('/a#fragment'))
+  t.equal(answer.status, 101, 'a fragment is not of the path')
+  peer.socket.destroy()
   await Promise.all(servers.map(server => server.close()))
 })
 
