@@ -1,8 +1,11 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { constantTimeEqual, Server } from '../../lib/index.js'
 import { type InjectOptions, inject } from '../../lib/testing.js'
 import { type BearerVerify, bearer, type TokenSource } from '../../middleware/bearer.js'
 import { subprotocol } from '../../middleware/subprotocol.js'
+import { upgradeRequest } from '../support/raw-peer.js'
+import { ask, assertEnds, dialRaw, serve } from '../support/serving.js'
 
 interface User {
   readonly name: string
@@ -81,6 +84,36 @@ t.test('a function that fails is a fault of ours', async t => {
     status: 500,
     body: 'Internal Server Error\n',
   })
+})
+
+for (const go of ['reset', 'end'] as const) {
+  t.test(`a client that goes (${go}) while its token is looked up is told by the signal, and harms nobody`, async t => {
+    const { server, port } = await serve(t)
+    const reason = new Promise(resolve => {
+      server.use(
+        bearer(async (_token, ctx) => {
+          peer[go]()
+          await once(ctx.signal, 'abort')
+          resolve(ctx.signal.reason)
+          return { name: 'ann' }
+        }),
+      )
+    })
+    server.on('error', error => t.fail('nobody is at fault', { error }))
+    server.on('connection', () => t.fail('nobody is there'))
+    const peer = await dialRaw(t, port)
+    await peer.send(upgradeRequest('/', { Authorization: 'Bearer good' }))
+    t.match(await reason, { code: 'WS_ERR_HANDSHAKE_ABORTED' })
+    await peer.closed
+  })
+}
+
+t.test('a look-up that never ends is 503 at the deadline', async t => {
+  const { server, port } = await serve(t, { handshakeTimeoutMs: 50 })
+  server.use(bearer(() => new Promise(() => {})))
+  const [answer, peer] = await ask(t, port, upgradeRequest('/', { Authorization: 'Bearer good' }))
+  t.equal(answer.status, 503)
+  await assertEnds(t, peer)
 })
 
 t.test('a source that is none is refused at once', async t => {

@@ -3,6 +3,9 @@ import t, { type Test } from 'tap'
 import { type MessageContext, type Middleware, Server, type WebSocket } from '../../lib/index.js'
 import { inject } from '../../lib/testing.js'
 import { type Router, router } from '../../middleware/router.js'
+import { maskedFrame } from '../support/bytes.js'
+import { upgradeRequest } from '../support/raw-peer.js'
+import { dialRaw, serve } from '../support/serving.js'
 
 function serverWith(t: Test, routes: Router): Server {
   const server = new Server({ noServer: true })
@@ -157,6 +160,39 @@ t.test(
     t.equal(await seen, 'first a')
   },
 )
+
+t.test('a message in the segment of the request passes the route once, though the route takes its time', async t => {
+  const { server, port } = await serve(t)
+  let begin = (): void => {}
+  const hasBegun = new Promise<void>(resolve => {
+    begin = resolve
+  })
+  let decide = (): void => {}
+  const isDecided = new Promise<void>(resolve => {
+    decide = resolve
+  })
+  server.use(
+    router().use('/:room', {
+      async upgrade(_ctx, next) {
+        begin()
+        await isDecided
+        await next()
+      },
+      message(ctx) {
+        ctx.reply = `${String(ctx.data)} from ${ctx.request?.url}`
+      },
+    }),
+  )
+  const peer = await dialRaw(t, port)
+  await peer.send(upgradeRequest('/red'), maskedFrame(0x81, 'hi'))
+  await hasBegun
+  t.equal(peer.unread.length, 0)
+  decide()
+  t.match(await peer.readUntil('\r\n\r\n'), /^HTTP\/1\.1 101 /)
+  t.equal((await peer.readFrame()).payload.toString(), 'hi from /red')
+  await peer.send(maskedFrame(0x81, 'again'))
+  t.equal((await peer.readFrame()).payload.toString(), 'again from /red')
+})
 
 t.test('what is no route is refused at once', async t => {
   const wrong = { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION' }

@@ -3,8 +3,5 @@
 /** Whether two types are the same, and not only assignable to each other. */
 export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
-/** Whether an argument of type A is taken by the function F. */
-export type Takes<F, A> = F extends (argument: infer P) => unknown ? (A extends P ? true : false) : never
-
 /** States that a type is `true`. */
 export function claim<_Claim extends true>(): void {}
