@@ -62,7 +62,11 @@ export async function inject<State>(server: Server<State>, options: InjectOption
     createConnection: () => near,
   })
   const answer = await answerTo(client)
-  if ('body' in answer) return answer
+  if ('body' in answer) {
+    // Behind a refusal the server may keep the connection for another request: there will be none.
+    near.destroy()
+    return answer
+  }
   return { status: 101, headers: answer.headers, client, socket: await accepted }
 }
 
@@ -100,10 +104,16 @@ export async function pair(options: PairOptions = {}): Promise<Pair> {
 function acceptedOver<State>(server: Server<State>, socket: Duplex): Promise<WebSocket<State>> {
   return new Promise(resolve => {
     const onConnection = (websocket: WebSocket<State>, request: IncomingMessage): void => {
-      if (request.socket === socket) resolve(websocket)
+      if (request.socket !== socket) return
+      forget()
+      resolve(websocket)
+    }
+    const forget = (): void => {
+      server.off('connection', onConnection)
+      socket.off('close', forget)
     }
     server.prependListener('connection', onConnection)
-    socket.once('close', () => server.off('connection', onConnection))
+    socket.once('close', forget)
   })
 }
 

@@ -195,9 +195,18 @@ t.test('the listeners of the server take part, and two requests at once get thei
   t.equal(b.socket.url, '/b')
   t.equal((await once(a.client, 'message'))[0], 'welcome to /a')
   t.equal((await once(b.client, 'message'))[0], 'welcome to /b')
-  t.equal(server.listenerCount('connection'), 3)
-  await server.close()
   t.equal(server.listenerCount('connection'), 1, 'nothing of ours stays behind')
+})
+
+t.test('nothing stays behind a refusal', async t => {
+  const server = serverOf(t)
+  let socket: Duplex | undefined
+  server.use(ctx => {
+    socket = ctx.socket
+  })
+  await inject(server)
+  if (socket !== undefined && !socket.destroyed) await once(socket, 'close')
+  t.equal(server.listenerCount('connection'), 0)
 })
 
 t.test('the path of the server counts, and behind its http server other listeners have their turn', async t => {
