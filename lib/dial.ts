@@ -152,6 +152,11 @@ export function dial(
   request.on('response', response => {
     // The request is over before its body is read. What goes wrong from now on, reading the body tells.
     request.off('error', onRequestError).off('close', onRequestClose).on('error', ignoreError)
+    if (response.statusCode === 101) {
+      // Node takes a 101 for an upgrade only where it has both headers.
+      fail('WS_ERR_INVALID_HANDSHAKE', 'there is no Upgrade header, or no Connection that has it', answer(response))
+      return
+    }
     if (websocket.listenerCount('unexpected-response') > 0 && settle()) {
       websocket.emit('unexpected-response', request, response)
       return
@@ -161,10 +166,6 @@ export function dial(
         fail('WS_ERR_HANDSHAKE_REFUSED', `the server answered ${response.statusCode}`, { ...answer(response), body }),
       cause => fail('WS_ERR_HANDSHAKE_ABORTED', undefined, { ...answer(response), cause }),
     )
-  })
-  // A 101 without an Upgrade is one of the answers that go before the real one, to Node, which then waits for that.
-  request.on('information', ({ statusCode, headers }) => {
-    if (statusCode === 101) fail('WS_ERR_INVALID_HANDSHAKE', 'there is no Upgrade header', { statusCode, headers })
   })
   request.on('error', onRequestError).on('close', onRequestClose)
   if (signal?.aborted) process.nextTick(onAbort)
