@@ -21,7 +21,7 @@ const pages = [
 ]
 
 /** How long a block may take to listen, and then to print what it promises. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 interface Block {
   /** The page and the line where the block begins. */
