@@ -94,7 +94,8 @@ export class Deflate extends Transform {
       /** Bytes below which a message passes as it is. Default 1,024. */ readonly threshold?: number
     } = {},
   ) {
-    super({ objectMode: true, highWaterMark: 1 })
+    // Two, since a stream is full while it works on its last place: with one, each message would pause the socket.
+    super({ objectMode: true, highWaterMark: 2 })
     this.#compressor = new Compressor(options)
     this.#threshold = options.threshold ?? 1_024
   }

@@ -70,7 +70,8 @@ export class Inflate extends Transform {
   #partBytes = 0
 
   constructor(options: InflateOptions = {}) {
-    super({ objectMode: true, highWaterMark: 1 })
+    // Two, since a stream is full while it works on its last place: with one, each message would pause the socket.
+    super({ objectMode: true, highWaterMark: 2 })
     this.#maxMessageBytes = options.maxMessageBytes ?? SERVER_LIMITS.maxMessageBytes
     this.#window = options.contextTakeover === true ? new SlidingWindow(options.windowBits ?? 15) : null
     this.#turns = options.turns ?? new Turns(10)
