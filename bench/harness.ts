@@ -72,7 +72,7 @@ export async function compare(candidates: readonly Candidate[], work: Work): Pro
 
 function summarise(figures: readonly Figure[]): Figure {
   const median = (of: (figure: Figure) => number): number =>
-    figures.map(of).sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
+    figures.map(of).toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
   return {
     cpuMicroseconds: median(figure => figure.cpuMicroseconds),
     perSecond: median(figure => figure.perSecond),
@@ -89,7 +89,7 @@ export function report(title: string, figures: ReadonlyMap<string, Figure>, base
     [
       name.padEnd(24),
       `${cpuMicroseconds.toFixed(2).padStart(9)} us CPU/message`,
-      `${(cpuMicroseconds / reference).toFixed(3).padStart(7)}`,
+      (cpuMicroseconds / reference).toFixed(3).padStart(7),
       `${Math.round(perSecond).toString().padStart(9)}/s`,
       `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
       isLoadBound ? '(the load is the limit)' : '',

@@ -17,7 +17,7 @@ interface Listening {
 
 export function serve(make: (scenario: string, size: number, answerSize: number) => Promise<Listening>): void {
   const [scenario = 'echo', size = '64', answerSize = size] = process.argv.slice(2)
-  make(scenario, Number(size), Number(answerSize)).then(async server => {
+  void make(scenario, Number(size), Number(answerSize)).then(async server => {
     if (server.address() === null) await once(server as never, 'listening')
     process.send?.({ port: (server.address() as AddressInfo).port })
   })
