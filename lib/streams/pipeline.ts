@@ -256,6 +256,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
       // Whoever destroys a stage, be it by leaving a loop over it, has cut the connection.
       if (!isThrough && !this.#isDiscarding) this.socket.destroy(stage.errored ?? undefined)
     })
+    if (this.#isEndTold) stage.end()
   }
 
   #writeTo(stage: Transform, item: Buffer | Frame): void {
@@ -330,7 +331,10 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #end(): void {
     if (this.#isEndTold || (this.#fault !== null && !this.#isDiscarding)) return
     this.#isEndTold = true
-    runOut(this.#isDiscarding ? NONE : this.#stages, () => this.owner.onEnd())
+    const isOver = this.#isDiscarding
+    // Whoever looks at a stage sees it end, also where the owner waits for nothing that is in it.
+    runOut(this.#stages, isOver ? () => {} : () => this.owner.onEnd())
+    if (isOver) this.owner.onEnd()
   }
 
   /** Holds the peer back, down to the TCP window, while nobody takes what it sends. */
