@@ -125,18 +125,22 @@ export function dial(
   }
 
   request.on('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const failUpgrade = (fault: string): void => {
+      socket.on('error', ignoreError)
+      socket.destroy()
+      fail('WS_ERR_INVALID_HANDSHAKE', fault, answer(response))
+    }
     const accepted =
       response.rawHeaders.length > 2 * MAX_HEADERS
         ? `there are more than ${MAX_HEADERS} headers`
         : checkResponse(response, offer)
-    const params =
-      typeof accepted === 'string' || deflate === null
-        ? null
-        : checkAcceptance(accepted.extensions, deflate.negotiation)
-    if (typeof accepted === 'string' || typeof params === 'string') {
-      socket.on('error', ignoreError)
-      socket.destroy()
-      fail('WS_ERR_INVALID_HANDSHAKE', typeof accepted === 'string' ? accepted : String(params), answer(response))
+    if (typeof accepted === 'string') {
+      failUpgrade(accepted)
+      return
+    }
+    const params = deflate === null ? null : checkAcceptance(accepted.extensions, deflate.negotiation)
+    if (typeof params === 'string') {
+      failUpgrade(params)
       return
     }
     // Nothing can be over before: what ends the dialing ends the request, and its events with it.
