@@ -84,9 +84,8 @@ t.test('protocolVersion 8: the origin has the name of the drafts', async t => {
 t.test('subprotocols: a string, a list, the protocol option', async t => {
   const { server, url } = await serve(t)
   const offered = async (connecting: WebSocket): Promise<unknown> => {
-    const [, request] = await once(server, 'connection')
-    const [websocket] = await Promise.all([connecting, once(connecting, 'open')])
-    return [request.headers['sec-websocket-protocol'], websocket.protocol]
+    const [[, request]] = await Promise.all([once(server, 'connection'), once(connecting, 'open')])
+    return [request.headers['sec-websocket-protocol'], connecting.protocol]
   }
   t.same(await offered(new WebSocket(url, 'one')), ['one', 'one'])
   t.same(await offered(new WebSocket(url, ['one', 'two'])), ['one, two', 'one'])

@@ -49,13 +49,14 @@ t.test('a server without a path takes what no other takes', async t => {
 
 t.test('a path that nobody claims gets 404, whole', async t => {
   const http = createServer()
-  new Server({ server: http, path: '/a' })
+  const server = new Server({ server: http, path: '/a' })
   const port = await listen(t, http)
   for (const path of ['/', '/a/', '/A', '/ab', '*', 'http://localhost/a']) {
     const [answer, peer] = await ask(t, port, upgradeRequest(path))
     t.equal(answer.status, 404, path)
     await assertEnds(t, peer, path)
   }
+  await server.close()
 })
 
 t.test('a client that resets while it gets its 404 does no harm', async t => {

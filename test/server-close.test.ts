@@ -68,12 +68,12 @@ t.test('close twice is the same end, and "close" comes once', async t => {
   server.on('close', () => count++)
   const [websocket] = server.clients
   // Whoever hears of the end of a connection may ask for the end of the server.
-  const again = deferred<Promise<void>>()
-  websocket?.once('close', () => again.resolve(server.close()))
+  const again = deferred()
+  websocket?.once('close', () => void server.close().then(again.resolve))
   const first = server.close()
   t.equal(server.close(1000), first)
   await first
-  await await again.promise
+  await again.promise
   t.equal(count, 1)
 })
 

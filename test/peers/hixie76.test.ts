@@ -126,7 +126,7 @@ for (const [name, keys] of [
   ['no digits', { key1: 'a b' }],
   ['no spaces', { key1: '12345' }],
   ['not divisible', { key1: '1 2 3' }],
-  ['a quotient above 2^32 - 1', { key1: '4294967296 ' + 'x' }],
+  ['a quotient above 2^32 - 1', { key1: '4294967296 x' }],
   ['no second key', { key2: null }],
   ['no first key', { key1: null }],
 ] as [string, Record<'key1' | 'key2', string | null>][]) {
@@ -199,7 +199,7 @@ t.test('messages are text: frames 00…ff, binary is an error, ping and pong do 
   await peer.send(hixieText('héllo'), hixieText(''))
   websocket.send('one')
   websocket.send('')
-  websocket.ping('x')
+  void websocket.ping('x')
   websocket.pong('x')
   websocket.send(Buffer.from('bytes'))
   t.throws(() => websocket.send('text', { binary: true }), { code: 'WS_ERR_BINARY_UNSUPPORTED' })

@@ -95,7 +95,7 @@ t.test('as the server of our client', { skip }, async t => {
     t.equal(await echo(websocket, 'fragments'), 'one two')
     t.equal(await echo(websocket, 'ping'), 'pong came')
     const pong = once(websocket, 'pong')
-    websocket.ping('ours')
+    void websocket.ping('ours')
     t.same((await pong)[0], Buffer.from('ours'))
     const parts = ['a', 'ü', 'c']
     const streamed = once(websocket, 'message')
