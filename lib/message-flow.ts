@@ -21,6 +21,8 @@ export class MessageFlow {
   #messages: Chain<MessageContext> | null
   #running = 0
   #isEnding = false
+  /** Handlers are given no more: what they reply could not be sent any more. */
+  #isFinishing = false
   /** What the reader sees behind the last message, once that is handed on. */
   #outcome: 'clean' | 'abnormal' | null = null
   #onFinished: (() => void) | null = null
@@ -45,7 +47,7 @@ export class MessageFlow {
   receive(message: Message): void {
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'received', message)
     if (this.#messages === null || this.#messages.length === 0) this.#deliver(message, message.length)
-    else this.#handle(this.#messages, message)
+    else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 
   /** The reader takes more. */
@@ -58,6 +60,7 @@ export class MessageFlow {
 
   /** Begins with no more messages, and calls back when the handlers that run have settled. */
   finish(callback: () => void): void {
+    this.#isFinishing = true
     if (this.#running === 0) {
       callback()
       return
