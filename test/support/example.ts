@@ -15,6 +15,8 @@ export interface ExampleOptions {
 export interface Example {
   /** The address that it printed. */
   readonly url: string
+  /** What it has printed so far. */
+  readonly stdout: () => string
   /** Ends it as an operator does, with SIGTERM. Resolves with its exit code, null where it had to be killed. */
   readonly stop: () => Promise<number | null>
 }
@@ -38,22 +40,24 @@ function start(
 export async function serveExample(t: Test, name: string, options: ExampleOptions = {}): Promise<Example> {
   const child = start(name, options)
   child.stderr.pipe(process.stderr)
-  const exit = once(child, 'exit') as Promise<[code: number | null]>
+  // 'close' and not 'exit': by then all that it printed is here.
+  const exit = once(child, 'close') as Promise<[code: number | null]>
   t.teardown(async () => {
     child.kill('SIGKILL')
     await exit
   })
   let printed = ''
-  let url: string | undefined
-  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
-    printed += chunk
-    url = /(?:ws|wss|http|https):\/\/[^\s,]+(?=.*\n)/.exec(printed)?.[0]
-    if (url !== undefined) break
+  child.stdout.setEncoding('utf8').on('data', text => {
+    printed += text
+  })
+  const address = (): string | undefined => /(?:ws|wss|http|https):\/\/[^\s,]+(?=.*\n)/.exec(printed)?.[0]
+  while (address() === undefined) {
+    const isOver = await Promise.race([once(child.stdout, 'data').then(() => false), exit.then(() => true)])
+    if (isOver) throw new Error(`examples/${name} ended without an address`)
   }
-  if (url === undefined) throw new Error(`examples/${name} ended without an address`)
-  child.stdout.resume()
   return {
-    url,
+    url: String(address()),
+    stdout: () => printed,
     async stop() {
       child.kill('SIGTERM')
       return (await exit)[0]
