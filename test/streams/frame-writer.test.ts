@@ -101,6 +101,20 @@ t.test('a large payload goes out behind its header without a copy, in the same s
   t.same(read(socket.bytes, false), [Buffer.from('before'), payload, Buffer.from('after')])
 })
 
+t.test('a frame of up to 4 KiB is copied, a longer one is not', async t => {
+  for (const [size, isCopied] of [
+    [4_092, true],
+    [4_093, false],
+  ] as const) {
+    const { socket, writer } = writerTo()
+    const payload = Buffer.alloc(size, 'sluice')
+    writer.writeFrame(true, false, Opcode.binary, false, payload)
+    await tick()
+    t.equal(socket.writes.includes(payload), !isCopied, `${size} bytes`)
+    t.equal(socket.writes.length, isCopied ? 1 : 2)
+  }
+})
+
 t.test('what is small, or masked, may change after the call', async t => {
   for (const [size, isMasked] of [
     [10, false],

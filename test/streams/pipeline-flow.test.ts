@@ -123,6 +123,36 @@ t.test('discardInput: what waits in a stage is forgotten as well', async t => {
   }
 })
 
+t.test('who loops over a stage comes to its end, whatever ended the connection', async t => {
+  for (const script of ['81:a', '81:a 88', '81:a 88 83', '81:a 81#ff 89']) {
+    for (const way of WAYS) {
+      const { owner, peer } = join(way)
+      owner.pipeline.start()
+      peer.end(scriptBytes(script))
+      const frames: unknown[] = []
+      const messages: unknown[] = []
+      await Promise.allSettled([
+        drain(owner.pipeline.frameDecoder, frames),
+        drain(owner.pipeline.messageDecoder, messages),
+      ])
+      t.ok(frames.length >= 1, `${way.name}, ${script}`)
+      t.same(messages, ['a'])
+      await owner.over
+      for await (const late of owner.pipeline.frameDecoder) t.fail(`${late}`)
+    }
+    const { owner, peer } = join({ name: 'nobody looks' })
+    owner.pipeline.start()
+    peer.end(scriptBytes(script))
+    await owner.over
+    for await (const late of owner.pipeline.frameDecoder) t.fail(`${late}`)
+    for await (const late of owner.pipeline.messageDecoder) t.fail(`${late}`)
+  }
+
+  async function drain(stage: AsyncIterable<unknown>, items: unknown[]): Promise<void> {
+    for await (const item of stage) items.push(item)
+  }
+})
+
 t.test('counts of bytes, frames, messages, and of bytes that are not complete', async t => {
   const { owner, socket, peer } = join({ name: 'nobody looks' })
   const { pipeline } = owner
@@ -135,6 +165,17 @@ t.test('counts of bytes, frames, messages, and of bytes that are not complete', 
   t.same([pipeline.framesReceived, pipeline.messagesReceived], [3, 1])
   t.equal(pipeline.incompleteBytes, 150, 'a fragment, and the buffer of the next')
   socket.destroy()
+})
+
+t.test('shed fails the connection for want of memory', async t => {
+  const { owner, peer } = join({ name: 'nobody looks' })
+  owner.pipeline.start()
+  peer.write(scriptBytes('81:a 02*1000'))
+  await turn()
+  owner.pipeline.shed()
+  t.equal(owner.pipeline.incompleteBytes, 0)
+  peer.end(scriptBytes('80:b'))
+  t.same(await owner.over, ['text "a"', 'fail WS_ERR_TOTAL_BUFFER_FULL', ...ENDING])
 })
 
 t.test('a hixie-76 parser takes the place of the other', async t => {
