@@ -67,7 +67,9 @@ t.test('every name in exports resolves to a file that is there', async t => {
   for (const [name, target] of Object.entries(manifest.exports)) {
     const files = typeof target === 'string' ? [target] : Object.values(target)
     const names = name.includes('*')
-      ? sources.filter(file => file.startsWith(name.slice(2, -1))).map(file => path.basename(file, '.ts'))
+      ? sources
+          .filter(file => file.startsWith(name.slice(2, -1)))
+          .map(file => file.slice(name.slice(2, -1).length, -'.ts'.length))
       : ['']
     for (const each of names) {
       for (const file of files) t.ok(existsSync(path.join(root, file.replace('*', each))), file.replace('*', each))
