@@ -28,7 +28,7 @@ server.on('connection', ws => {
     received += frame.payload.length
     if (received - told < TELL_EVERY) return
     told = received
-    ws.send(JSON.stringify({ received }))
+    ws.write(JSON.stringify({ received }))
   })
 })
 
