@@ -4,11 +4,13 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'sluice'
+import { inspect } from 'sluice/middleware/inspect'
 import { count, enter, join, type Member } from './chat.js'
 import { serveFile } from './files.js'
+import { isLocal } from './local.js'
 import { findMember, type Observer, observe } from './statistics.js'
 
-const http = createServer(serveFile)
+const http = createServer()
 await listen(process.env['PORT'] || '8080')
 
 const chat = new Server<Member>({ server: http, path: '/chat', maxMessageBytes: 8_192 })
@@ -20,6 +22,11 @@ const statistics = new Server<Observer>({ server: http, path: '/stats', maxMessa
 statistics.use(findMember(chat))
 statistics.on('connection', observe)
 statistics.on('error', console.error)
+
+const inspection = inspect(chat, { authorize: isLocal, path: '/inspect', label: ws => ws.state.name })
+http.on('request', (request, response) => {
+  void inspection(request, response, () => serveFile(request, response))
+})
 
 console.log(`The demo runs on http://localhost:${(http.address() as AddressInfo).port}`)
 process.once('SIGINT', close).once('SIGTERM', close)
