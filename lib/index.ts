@@ -43,15 +43,8 @@ export { Frame } from './protocol/frame.js'
 export { CLIENT_LIMITS, type Limits, SERVER_LIMITS } from './protocol/limits.js'
 export type { Message } from './protocol/message-assembler.js'
 export { Opcode } from './protocol/opcode.js'
-export {
-  type CloseOptions,
-  createServer,
-  type MiddlewareObject,
-  Server,
-  Server as WebSocketServer,
-  type ServerEvents,
-  type ServerOptions,
-} from './server.js'
+export { createServer, Server, Server as WebSocketServer } from './server.js'
+export type { CloseOptions, MiddlewareObject, ServerEvents, ServerOptions } from './server-options.js'
 export { type CompressorOptions, Deflate } from './streams/deflate.js'
 export { FrameDecoder, type FrameDecoderOptions, type Role } from './streams/frame-decoder.js'
 export { FrameEncoder } from './streams/frame-encoder.js'

@@ -6,69 +6,18 @@ import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { claimUpgrades } from './dispatcher.js'
 import { booleanOption, functionOption, numberOption } from './option-value.js'
-import { type ConnectionOptions, type ConnectionSettings, connectionSettings } from './options.js'
+import { type ConnectionSettings, connectionSettings } from './options.js'
 import { createOwnHttp, sinceConnect } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { optionTypeError } from './protocol/errors.js'
 import { formatResponse } from './protocol/handshake.js'
 import { SERVER_LIMITS } from './protocol/limits.js'
+import type { CloseOptions, MiddlewareObject, ServerEvents, ServerOptions } from './server-options.js'
 import { Upgrade, type UpgradeCallback, type UpgradeOwner } from './upgrade.js'
 import { pathOf, type UpgradeContext } from './upgrade-context.js'
-import { type VerifyClient, verifyClient } from './verify-client.js'
+import { verifyClient } from './verify-client.js'
 import type { WebSocket } from './websocket.js'
-
-/** Options of a server. One of `port`, `server` and `noServer` is needed. */
-export interface ServerOptions extends ConnectionOptions {
-  /** What `http.Server.listen` takes as its host. */
-  readonly host?: string
-  /** Listens on a port of its own; 0 is any that is free. */
-  readonly port?: number
-  /** The queue of connections that are not accepted yet. */
-  readonly backlog?: number
-  /** Takes the upgrades of this http or https server. It is left open by `close`. */
-  readonly server?: HttpServer
-  /** Takes no upgrades but those of `handleUpgrade`. */
-  readonly noServer?: boolean
-  /** Takes only the upgrades to this path. */
-  readonly path?: string
-  /** Decides who is let in: the first middleware of the upgrade chain. */
-  readonly verifyClient?: VerifyClient
-  /** Chooses one of the subprotocols offered, or none (false). Default: the first. */
-  readonly handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false | undefined
-  /** Answers 401 to clients of hixie-76. Default false. */
-  readonly disableHixie?: boolean
-  /** Keeps the open connections in `clients`. Default true. */
-  readonly clientTracking?: boolean
-  /** Connections at a time; above it an upgrade gets 503. Default: any number. */
-  readonly maxConnections?: number
-  /** Upgrades at a time that have not been answered; above it one gets 503. Default 1,000. */
-  readonly maxPendingUpgrades?: number
-}
-
-/** Middleware of both chains under one name. */
-export interface MiddlewareObject<State = unknown> {
-  readonly upgrade?: Middleware<UpgradeContext<State>>
-  readonly message?: Middleware<MessageContext<State>>
-}
-
-/** How long `close` waits, and what makes it wait no longer. */
-export interface CloseOptions {
-  /** Milliseconds until what has not closed is terminated. Default `closeTimeoutMs`. */
-  readonly timeoutMs?: number
-  /** Terminates what has not closed when it is aborted. */
-  readonly signal?: AbortSignal
-}
-
-/** The events of a server, name → arguments; beside them `'connection' + url`. */
-export interface ServerEvents<State = unknown> {
-  connection: [websocket: WebSocket<State>, request: IncomingMessage]
-  /** Before a 101 is sent: its header lines, which may be changed. */
-  headers: [headers: string[], request: IncomingMessage]
-  listening: []
-  error: [error: Error]
-  close: []
-}
 
 /** The requests that were given to a `handleUpgrade`: a socket has one answer for each. */
 const handled: WeakSet<IncomingMessage> = new WeakSet()
@@ -227,7 +176,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     const waitMs = numberOption('timeoutMs', timeoutMs, this.settings.closeTimeoutMs, [0, 2 ** 31 - 1, false])
     if (this.#closing === null) {
       // Assigned before anything is closed, since what is closed may ask for this again.
-      let follow: (closing: Promise<void>) => void = () => {}
+      let follow!: (closing: Promise<void>) => void
       this.#closing = new Promise(resolve => {
         follow = resolve
       })

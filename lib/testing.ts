@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers'
 import type { ConnectOptions } from './client.js'
 import { type MemoryPairOptions, memoryPair } from './memory-pair.js'
 import type { ConnectionOptions } from './options.js'
-import { Server, type ServerOptions } from './server.js'
+import { Server } from './server.js'
+import type { ServerOptions } from './server-options.js'
 import { WebSocket } from './websocket.js'
 
 /** The request that `inject` makes: of the options of `connect`, those that do not belong to TCP or TLS. */
