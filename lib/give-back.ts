@@ -1,7 +1,6 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { checkUpgrade } from './protocol/handshake.js'
 import { hasToken } from './protocol/header-grammar.js'
 
 /** The wait for the next request of a connection that was given back. */
@@ -13,15 +12,15 @@ interface Idle {
 const idles: WeakMap<Duplex, Idle> = new WeakMap()
 
 /**
- * The http server that a connection can go on with behind the answer to this request (RFC 9112 section 9.3); null where it
- * has to be closed: the client asks for that, the request may have a body, or no running server of Node is behind the socket.
+ * The http server that a connection can go on with behind the answer to this request, an upgrade that is valid (RFC 9112
+ * section 9.3); null where it has to be closed: the client asks for that, or no running server of Node is behind the socket.
  */
 export function ownerOf(request: IncomingMessage, socket: Duplex): HttpServer | null {
   const { server } = socket as Duplex & { readonly server?: HttpServer }
   if (server?.listening !== true || typeof server.keepAliveTimeout !== 'number' || server.maxRequestsPerSocket)
     return null
-  if (socket.destroyed || socket.readableEnded || hasToken(request.headers.connection, 'close')) return null
-  return checkUpgrade(request) === undefined ? server : null
+  const isEnding = socket.destroyed || socket.readableEnded || hasToken(request.headers.connection, 'close')
+  return isEnding ? null : server
 }
 
 /** Gives a connection back to its http server, which reads the next request from it, or closes it when it stays idle. */

@@ -9,7 +9,7 @@ import type { UpgradeContext } from './upgrade-context.js'
  */
 export function refusalFor<State>(
   error: unknown,
-  context: UpgradeContext<State> | undefined,
+  context: UpgradeContext<State>,
 ): Pick<Refusal, 'status' | 'headers' | 'body'> | null {
   const {
     status,
@@ -26,10 +26,10 @@ export function refusalFor<State>(
   const isForeign = isAnswer(error)
   const own = isForeign ? [] : Object.entries(headers ?? {})
   const names = new Set(own.map(([name]) => name.toLowerCase()))
-  const set = Array.from(context?.answerHeaders.values() ?? []).filter(([name]) => !names.has(name.toLowerCase()))
+  const set = Array.from(context.answerHeaders.values()).filter(([name]) => !names.has(name.toLowerCase()))
   return {
     status: wanted as number,
     headers: [...set, ...own],
-    body: expose && !isForeign ? (context?.body ?? message) : undefined,
+    body: expose && !isForeign ? (context.body ?? message) : undefined,
   }
 }

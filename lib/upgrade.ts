@@ -99,9 +99,7 @@ export class Upgrade<State> {
     const { server } = this.#owner
     const context = new UpgradeContext(server, this.#request, this.#socket, accepted, this.#abort.signal)
     if (server.chain.length === 0 && accepted.version !== 'hixie-76') {
-      // Nothing to wait for: the answer goes out in the tick of the request, without a promise or a listener.
-      const answer = this.#attempt(() => this.#format(context, accepted))
-      if (answer !== undefined && !this.#isOver) this.#open(context, accepted, answer, this.#early)
+      this.#acceptNow(context, accepted)
       return
     }
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
@@ -144,7 +142,18 @@ export class Upgrade<State> {
     }
     if (isAccepted) return
     const headers = context.answerHeaders.values()
-    this.#refuse({ status: context.status ?? 403, headers, body: context.body, keepFor: this.#keepFor(accepted) })
+    this.#refuse({ status: context.status ?? 403, headers, body: context.body, keepFor: this.#keepFor(context) })
+  }
+
+  /** Nothing to wait for: the answer goes out in the tick of the request, without a promise or a listener. */
+  #acceptNow(context: UpgradeContext<State>, accepted: Accepted): void {
+    let answer = ''
+    try {
+      answer = this.#format(context, accepted)
+    } catch (error) {
+      this.#fail(error, context)
+    }
+    if (!this.#isOver) this.#open(context, accepted, answer, this.#early)
   }
 
   async #accept(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
@@ -241,19 +250,9 @@ export class Upgrade<State> {
     }
   }
 
-  /** Does something that may fail the upgrade; undefined where it did. */
-  #attempt<Result>(action: () => Result): Result | undefined {
-    try {
-      return action()
-    } catch (error) {
-      this.#fail(error)
-      return undefined
-    }
-  }
-
-  #fail(error: unknown, context?: UpgradeContext<State>): void {
+  #fail(error: unknown, context: UpgradeContext<State>): void {
     const { server } = this.#owner
-    if (context?.websocket !== undefined) {
+    if (context.websocket !== undefined) {
       // The answer was given: as for a message, the peer learns that the fault is on this side.
       context.websocket.close(CloseCode.internalError)
       server.report(error)
@@ -270,10 +269,9 @@ export class Upgrade<State> {
   }
 
   /** The request, where the connection may go on behind a refusal: nothing came that may be meant for a WebSocket. */
-  #keepFor(asked: { readonly version: ProtocolVersion } | undefined): IncomingMessage | undefined {
-    const isPlain =
-      asked !== undefined && asked.version !== 'hixie-76' && this.#early.length + this.#socket.readableLength === 0
-    return isPlain ? this.#request : undefined
+  #keepFor({ version }: UpgradeContext<State>): IncomingMessage | undefined {
+    const early = this.#early.length + this.#socket.readableLength
+    return version !== 'hixie-76' && early === 0 ? this.#request : undefined
   }
 
   #isAbort(error: unknown): boolean {
