@@ -1,10 +1,12 @@
 // Rows 1 to 9 of what a client may send in place of a good request: each gets its status, whole, and the connection ends.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { Server } from '../lib/index.js'
 import { hex, maskedFrame } from './support/bytes.js'
 import { upgradeRequest } from './support/raw-peer.js'
-import { ask, assertEnds, dialRaw, listen, readAnswer, serve } from './support/serving.js'
+import { ask, assertEnds, deferred, dialRaw, listen, readAnswer, serve } from './support/serving.js'
 
 /** Both ways to a WebSocket: a server of our own, and a plain http server with `handleUpgrade`. */
 const WAYS: Record<string, (t: Test) => Promise<number>> = {
@@ -169,6 +171,21 @@ t.test('7 and 14: who does not finish the request is refused at the deadline', a
     t.equal(answer.status, 408, name)
     await assertEnds(t, peer, name)
   }
+})
+
+t.test('a client that resets in the middle of its request does no harm', async t => {
+  const { port } = await serve(t)
+  const connected = deferred<{ socket: Socket }>()
+  const onSocket = (message: unknown): void => connected.resolve(message as { socket: Socket })
+  subscribe('net.server.socket', onSocket)
+  t.teardown(() => unsubscribe('net.server.socket', onSocket))
+  const other = await dialRaw(t, port)
+  const { socket } = await connected.promise
+  const closed = new Promise(resolve => socket.on('close', resolve))
+  await other.send('GET / HTTP/1.1\r\nHo')
+  other.reset()
+  await closed
+  t.equal((await ask(t, port))[0].status, 101)
 })
 
 t.test('a plain request is told to upgrade, behind its body', async t => {

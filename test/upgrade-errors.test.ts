@@ -63,6 +63,16 @@ t.test('headers that were set before go with a thrown status, those of the error
   t.equal(answer.body, '{"why":"so"}', 'and so does the body')
 })
 
+t.test('an error of a "headers" listener is treated like one of middleware', async t => {
+  const { server, port } = await serve(t)
+  server.on('headers', () => {
+    throw Object.assign(new Error('too late'), { status: 410, expose: true })
+  })
+  const [answer] = await ask(t, port)
+  t.equal(answer.status, 410)
+  t.equal(answer.body, 'too late')
+})
+
 t.test('any other error is a bare 500, and an error event where somebody listens', async t => {
   for (const thrown of [
     new Error('secret'),

@@ -1,8 +1,16 @@
 // The upgrade chain: each sentence of its contract.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { connect, HandshakeError, type Middleware, type UpgradeContext, type WebSocket } from '../lib/index.js'
+import {
+  connect,
+  HandshakeError,
+  type Middleware,
+  type UpgradeContext,
+  type UpgradeDiagnostics,
+  type WebSocket,
+} from '../lib/index.js'
 import { maskedFrame } from './support/bytes.js'
 import { upgradeRequest } from './support/raw-peer.js'
 import { answerOf, ask, deferred, outcome, serve } from './support/serving.js'
@@ -242,4 +250,51 @@ t.test('10: a frame in the segment of the request is delivered exactly once, beh
     t.equal((await peer.readFrame()).payload.toString(), '2')
     t.same(messages, ['hi', Buffer.from('ho')])
   }
+})
+
+t.test('messages of the context: middleware of this one connection, behind that of the server', async t => {
+  const { server, url } = await serve(t)
+  server.messages.use((ctx, next) => {
+    ctx.data = `${ctx.data} server`
+    return next()
+  })
+  server.use((ctx, next) => {
+    if (ctx.path === '/more') {
+      ctx.messages.use((message, goOn) => {
+        message.data = `${message.data} connection`
+        return goOn()
+      })
+    }
+    return next()
+  })
+  server.on('connection', websocket => websocket.pipe(websocket))
+  for (const [path, expected] of [
+    ['/', 'a server'],
+    ['/more', 'a server connection'],
+  ] as const) {
+    const websocket = await connect(url + path)
+    websocket.send('a')
+    t.same(await once(websocket, 'data'), [expected])
+    websocket.terminate()
+  }
+})
+
+t.test('sluice:upgrade tells how each was answered', async t => {
+  const told: unknown[] = []
+  const onUpgrade = (message: unknown): void => {
+    const { request, status, error } = message as UpgradeDiagnostics
+    told.push([request.url, status, (error as Error | undefined)?.message])
+  }
+  subscribe('sluice:upgrade', onUpgrade)
+  t.teardown(() => unsubscribe('sluice:upgrade', onUpgrade))
+  const { server, url, port } = await serve(t)
+  server.use((ctx, next) => (ctx.path === '/yes' ? next() : ctx.throw(402, 'pay')))
+  for (const path of ['/yes', '/no']) await outcome(connect(url + path))
+  const [, peer] = await ask(t, port, upgradeRequest('/bad', { 'Sec-WebSocket-Key': null }))
+  peer.end()
+  t.same(told, [
+    ['/yes', 101, undefined],
+    ['/no', 402, 'pay'],
+    ['/bad', 400, undefined],
+  ])
 })
