@@ -11,7 +11,7 @@ import { scriptBytes, scriptLines } from '../support/frame-script.js'
 import { cutPoints, frameStreams } from '../support/frame-streams.js'
 import { FAULTS } from '../support/frame-vectors.js'
 import { MESSAGE_FAULTS, MESSAGES } from '../support/message-vectors.js'
-import { shown } from '../support/parse.js'
+import { SERVER, shown } from '../support/parse.js'
 import {
   ENDING,
   hesitate,
@@ -24,6 +24,11 @@ import {
   WAYS,
   waver,
 } from '../support/pipeline-ways.js'
+import { receive } from '../support/receive.js'
+
+function isNoFault(line: string): boolean {
+  return !line.startsWith('fail')
+}
 
 for (const way of WAYS) {
   t.test(`${way.name}: the same events in the same order, however the bytes are cut`, async t => {
@@ -65,7 +70,13 @@ for (const way of WAYS) {
         fc.constantFrom(undefined, hesitate),
         async (bytes, points, prepare) => {
           const expected = await run({ name: 'nobody looks' }, [bytes])
-          assert.deepEqual(await run(way, cutAt(bytes, points), prepare), expected)
+          const told = await run(way, cutAt(bytes, points), prepare)
+          // Text that is wrong, in a frame that never ends: a stage that holds frames back does not look ahead.
+          const mayBeUnseen = receive(SERVER, [bytes], false).error === null
+          assert.deepEqual(
+            mayBeUnseen ? told.filter(isNoFault) : told,
+            mayBeUnseen ? expected.filter(isNoFault) : expected,
+          )
         },
       ),
       { numRuns: 150 },
