@@ -100,7 +100,10 @@ function flood(websocket: WebSocket, name: string): void {
 /** What a connection does, by the path that opened it: `/read?name`, `/echo?name` … */
 function serve(websocket: WebSocket): void {
   const [path, name = ''] = websocket.url.split('?')
-  if (path === '/deaf') return
+  if (path === '/quiet') {
+    websocket.resume()
+    return
+  }
   follow(websocket, name, path !== '/unread')
   if (path === '/echo') websocket.on('message', message => websocket.send(message))
   if (path === '/flood') flood(websocket, name)
@@ -136,13 +139,13 @@ async function decide(ctx: UpgradeContext, next: () => Promise<unknown>): Promis
 async function start(): Promise<Server | null> {
   if (setup.server === undefined) return null
   const made = new Server({ port: 0, host: '127.0.0.1', ...setup.server })
-  if (setup.middleware) made.use(decide)
+  if (setup.middleware) made.use({ upgrade: decide })
   made.on('connection', serve)
   await once(made, 'listening')
   return made
 }
 
-async function answer(question: Question): Promise<unknown> {
+async function answer(question: Question): Promise<object | null> {
   switch (question.ask) {
     case 'report':
       return report()
@@ -156,18 +159,21 @@ async function answer(question: Question): Promise<unknown> {
       look()
       return peak
     case 'release':
-      return release()
+      release()
+      return null
     case 'close':
-      return server?.close()
+      await server?.close()
+      return null
     case 'connect': {
       const { url, options, reads } = question
       const websocket = new WebSocket(url, options)
       websocket.on('open', () => tell({ name: url, line: 'open' }))
-      return follow(websocket, url, reads)
+      follow(websocket, url, reads)
+      return null
     }
     case 'do':
       websockets.get(question.name)?.[question.action]()
-      return
+      return null
   }
 }
 

@@ -113,7 +113,7 @@ for (const [role, megabytes] of [
   t.test(`row 36: ${megabytes} MB of pings from a peer that never reads cost a ${role} less than 16 MB`, async t => {
     const watched = await Watched.start(t, role === 'server' ? { server: {} } : {})
     const dial = async (): Promise<RawPeer> => {
-      if (role === 'server') return (await watched.dial(t, '/deaf')).peer
+      if (role === 'server') return (await watched.dial(t, '/quiet')).peer
       const listener = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
       t.teardown(() => listener.close())
       await once(listener, 'listening')

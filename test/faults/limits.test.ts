@@ -130,11 +130,12 @@ t.test('9.3.1 of Autobahn: 65,536 fragments of 64 bytes pass with only the limit
 
 t.test('10.4: counters begin anew with each message: 100,000 messages on one connection', async t => {
   const watched = await Watched.start(t)
-  const { peer, log } = await watched.dial(t, '/deaf')
+  const { peer, log } = await watched.dial(t, '/quiet')
   const messages = Buffer.concat(
     Array.from({ length: 5_000 }, () => hex('81 80 00000000 02 80 00000000 80 80 00000000')),
   )
   for (let i = 0; i < 20; i++) await peer.send(messages)
+  void peer.send(maskedFrame(0x89, 'still here'))
+  t.same(await peer.readFrame(), { firstByte: 0x8a, key: null, payload: Buffer.from('still here') })
   t.same(log.lines, [])
-  peer.end()
 })
