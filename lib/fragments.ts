@@ -99,7 +99,8 @@ export function sendParts(connection: Connection, options: SendOptions, ask: Str
       hasBegun = true
       if (final) finish()
       else if (connection.isFull) void connection.drained().then(next)
-      else process.nextTick(next)
+      // Not process.nextTick, which goes before all input: who sends at each call would never hear that the peer is gone.
+      else setImmediate(next)
     }
 
     function next(): void {
