@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import t from 'tap'
 import type { ClientOptions } from '../../lib/dial.js'
 import type { ProtocolVersion } from '../../lib/handshake.js'
 import { WebSocket } from '../../lib/index.js'
@@ -10,6 +11,18 @@ import { CLIENT_LIMITS } from '../../lib/protocol/limits.js'
 import { open } from '../../lib/websocket.js'
 import { duplexPair } from './duplex-pair.js'
 import { RawPeer, tcpPair } from './raw-peer.js'
+
+/** What a test has opened: nothing of it goes on behind the test. */
+const opened: Set<WebSocket> = new Set()
+t.afterEach(() => {
+  for (const ws of opened) ws.terminate()
+  opened.clear()
+})
+
+function noted(ws: WebSocket): WebSocket {
+  opened.add(ws)
+  return ws
+}
 
 const VERSION_HEADERS = {
   13: { 'sec-websocket-version': '13' },
@@ -27,21 +40,23 @@ export function answeredRequest(version: ProtocolVersion = 13, socket: Socket | 
 
 /** The server's end over a Duplex whose handshake is done. */
 export function serverEnd(socket: Duplex, options: ClientOptions = {}, version: ProtocolVersion = 13): WebSocket {
-  return new WebSocket([answeredRequest(version), socket], options)
+  return noted(new WebSocket([answeredRequest(version), socket], options))
 }
 
 /** The client's end over a Duplex whose handshake is done. */
 export function clientEnd(socket: Duplex, options: ClientOptions = {}): WebSocket {
-  return open<unknown>({
-    server: null,
-    state: {},
-    request: undefined,
-    socket,
-    handshake: { role: 'client', version: 13, protocol: '', extensions: '' },
-    head: Buffer.alloc(0),
-    settings: connectionSettings(options, CLIENT_LIMITS),
-    messages: null,
-  })
+  return noted(
+    open<unknown>({
+      server: null,
+      state: {},
+      request: undefined,
+      socket,
+      handshake: { role: 'client', version: 13, protocol: '', extensions: '' },
+      head: Buffer.alloc(0),
+      settings: connectionSettings(options, CLIENT_LIMITS),
+      messages: null,
+    }),
+  )
 }
 
 /** Both ends of a connection. */
