@@ -64,7 +64,7 @@ export interface EventedDuplex {
 export abstract class EventedDuplex extends Duplex {
   #isListening = false
 
-  /** Whether the peer masks its frames. */
+  /** Whether the peer masks its frames. @internal */
   abstract get isPeerMasked(): boolean
 
   override on<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this

@@ -129,7 +129,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     this.#controlled(dontFailWhenClosed)?.pong(payload, options?.mask)
   }
 
-  /** Says `'drain'` where it was promised; the connection calls it. */
+  /** Says `'drain'` where it was promised; the connection calls it. @internal */
   emitDrain(): void {
     if (this.writableLength === 0 && takeNeedDrain(this)) this.emit('drain')
   }
@@ -155,7 +155,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     connection.onFinished(callback)
   }
 
-  /** Notes a stream that is piped into this one. */
+  /** Notes a stream that is piped into this one. @internal */
   addSource(source: NodeJS.ReadableStream): void {
     this.#sources ??= new Set()
     this.#sources.add(source)

@@ -95,7 +95,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     if (this.#isOwnHttp) this.#http.listen({ port, host: options.host, backlog: options.backlog })
   }
 
-  /** The chain that every message passes; the connections ask for it. */
+  /** The chain that every message passes; the connections ask for it. @internal */
   get messageChain(): Chain<MessageContext> {
     return this.messages as unknown as Chain<MessageContext>
   }
@@ -190,7 +190,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     await this.close()
   }
 
-  /** Tracks a connection no longer: it is gone. The connection calls it. */
+  /** Tracks a connection no longer: it is gone. The connection calls it. @internal */
   forget(websocket: WebSocket<State>): void {
     this.#open.delete(websocket)
   }
@@ -200,7 +200,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     if (this.listenerCount('error') > 0) this.emit('error', error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** The head of a 101; the listeners of `'headers'` have their say. */
+  /** The head of a 101; the listeners of `'headers'` have their say. @internal */
   formatAnswer(lines: readonly (readonly [string, string])[], request: IncomingMessage): string {
     if (this.listenerCount('headers') === 0) return formatResponse(101, lines)
     const headers = lines.map(([name, value]) => `${name}: ${value}`)

@@ -89,13 +89,12 @@ export class UpgradeContext<State = unknown> {
   /** The address that was asked for. Its host is the Host header's: what stands in the request line chooses nothing. */
   get url(): URL {
     if (this.#url === undefined) {
-      const given = this.request.headers.host ?? ''
+      const given = this.get('host')
       const host = HOST.test(given) ? given : 'localhost'
       const address = pathAndQuery(this.request)
       const scheme = this.secure ? 'wss' : 'ws'
-      this.#url = URL.canParse(`${scheme}://${host}${address}`)
-        ? new URL(`${scheme}://${host}${address}`)
-        : new URL(`${scheme}://localhost${URL.canParse(`ws://localhost${address}`) ? address : '/'}`)
+      const isAddress = URL.canParse(`${scheme}://${host}${address}`)
+      this.#url = new URL(`${scheme}://${isAddress ? host : 'localhost'}${address}`)
     }
     return this.#url
   }
@@ -129,7 +128,7 @@ export class UpgradeContext<State = unknown> {
     return this.#messages
   }
 
-  /** The chain that the messages of the connection pass. */
+  /** The chain that the messages of the connection pass. @internal */
   get messageChain(): Chain<MessageContext> {
     return this.#messages === null ? this.server.messageChain : (this.#messages as unknown as Chain<MessageContext>)
   }
@@ -138,7 +137,7 @@ export class UpgradeContext<State = unknown> {
   get(name: string): string {
     const lower = name.toLowerCase()
     // The headers of Node are a plain object: it has a `constructor`, which nobody sent.
-    return Object.hasOwn(this.request.headers, lower) ? (headerValue(this.request.headers, lower) ?? '') : ''
+    return Object.hasOwn(this.request.headers, lower) ? String(headerValue(this.request.headers, lower)) : ''
   }
 
   /** Sets a header of the answer, of the 101 or of the refusal; a list becomes as many header lines. */

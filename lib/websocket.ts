@@ -226,6 +226,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     return this.#connection.messages as unknown as Chain<MessageContext<State>>
   }
 
+  /** @internal */
   override get isPeerMasked(): boolean {
     return this.#connection !== null && !this.#connection.isMasked && !this.#connection.isHixie76
   }
@@ -295,7 +296,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     return () => this.off('close', callback)
   }
 
-  /** Ends the readable side behind the last message; the connection calls it. */
+  /** Ends the readable side behind the last message; the connection calls it. @internal */
   endReading(): void {
     this.push(null)
     // With nothing left to read, 'end' comes without anybody asking for it.
