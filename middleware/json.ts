@@ -31,7 +31,7 @@ const MAY_REACH = /__proto__|prototype|\\u/
  * JSON text. Bytes, blobs and streams are sent as they are.
  *
  * A message with a key `__proto__`, or `constructor` with a `prototype` in it, is taken for one that is not JSON: whoever
- * merges it into an object would change every object.
+ * merges it into an object would change every object. So is `null` alone, which no stream can carry.
  *
  * @throws TypeError `WS_ERR_INVALID_OPTION` for an `onError` that is neither of the words nor a function
  */
@@ -51,7 +51,8 @@ export function json<State = unknown>(
       }
       try {
         ctx.data = parse(data)
-      } catch (cause) {
+      } catch (fault) {
+        const cause = withoutQuotation(fault as Error)
         const error = new RemoteProtocolError('WS_ERR_INVALID_JSON', `${Buffer.byteLength(data)} bytes`, { cause })
         if (onError === 'close') throw error
         const { code, message } = error
@@ -67,7 +68,15 @@ export function json<State = unknown>(
 
 function parse(data: string | Buffer): unknown {
   const text = typeof data === 'string' ? data : decoder.decode(data)
-  return MAY_REACH.test(text) ? JSON.parse(text, refuseReaching) : JSON.parse(text)
+  const value: unknown = MAY_REACH.test(text) ? JSON.parse(text, refuseReaching) : JSON.parse(text)
+  // To a stream it is the end, and to a handler it is what has no properties.
+  if (value === null) throw new SyntaxError('a message must not be null')
+  return value
+}
+
+/** What is wrong, without the piece of the message that V8 quotes: errors are logged, and messages should not be. */
+function withoutQuotation({ message }: Error): SyntaxError {
+  return new SyntaxError(message.replace(/\S*".*/s, '…'))
 }
 
 function refuseReaching(key: string, value: unknown): unknown {

@@ -45,7 +45,7 @@ t.test('a reply is JSON, whatever it is', async t => {
   const { client } = await open(t, ctx => {
     ctx.reply = ctx.data
   })
-  for (const text of ['"pong"', '1', 'null', 'false', '[1,"2"]', '{"a":{"b":1}}']) {
+  for (const text of ['"pong"', '1', '0', 'false', '[null]', '[1,"2"]', '{"a":{"b":1}}']) {
     client.send(text)
     t.equal(await next(client), text)
   }
@@ -83,8 +83,10 @@ t.test(
   async t => {
     for (const [data, size] of [
       ['{"password":', 12],
+      ['{"a":password}', 14],
       ['', 0],
       [Buffer.from([0x22, 0xc0, 0xaf, 0x22]), 4],
+      [' null', 5],
     ] as const) {
       const { client, errors } = await open(t, () => t.fail('no handler'))
       client.send(data)
@@ -95,6 +97,7 @@ t.test(
       t.match(error, { code: 'WS_ERR_INVALID_JSON', closeCode: 1007, cause: Error })
       t.match(error.message, `${size} bytes`)
       t.notMatch(error.message, 'password')
+      t.notMatch(String(error.cause), 'passw')
     }
   },
 )

@@ -8,10 +8,7 @@ import { inject } from '../../lib/testing.js'
 import { json } from '../../middleware/json.js'
 import { type Schema, type ValidateOptions, validate } from '../../middleware/validate.js'
 import { closing } from '../support/closing.js'
-
-/** True where two types are the same one. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function assertType<_Holds extends true>(): void {}
+import { claim, type Same } from '../types/expect.js'
 
 async function connectTo<State>(t: Test, server: Server<State>): Promise<WebSocket> {
   const { client } = await inject(server)
@@ -86,14 +83,14 @@ t.test('the type of ctx.data is what the schema says, and the state is that of t
   server.use(json())
   server.use(
     validate(zod, (ctx, next) => {
-      assertType<Same<typeof ctx.data, { text: string; count: number }>>()
-      assertType<Same<typeof ctx.state, { user: string }>>()
+      claim<Same<typeof ctx.data, { text: string; count: number }>>()
+      claim<Same<typeof ctx.state, { user: string }>>()
       ctx.reply = { by: ctx.state.user }
       return next()
     }),
   )
-  validate(valibot, ctx => assertType<Same<typeof ctx.data, { text: string; count: number }>>())
-  validate(arktype, ctx => assertType<Same<typeof ctx.data, { text: string; count: number }>>())
+  validate(valibot, ctx => claim<Same<typeof ctx.data, { text: string; count: number }>>())
+  validate(arktype, ctx => claim<Same<typeof ctx.data, { text: string; count: number }>>())
   const client = await connectTo(t, server)
   client.send('{"text":"hi","count":"0"}')
   t.same(await next(client), { by: 'mia' })
