@@ -200,7 +200,7 @@ function offered(protocols: string | readonly string[], options: ClientOptions):
 }
 
 function answer(response: IncomingMessage): { statusCode: number; headers: IncomingMessage['headers'] } {
-  return { statusCode: response.statusCode ?? 0, headers: response.headers }
+  return { statusCode: Number(response.statusCode), headers: response.headers }
 }
 
 async function readBody(response: IncomingMessage): Promise<string> {
