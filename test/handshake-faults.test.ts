@@ -183,6 +183,7 @@ t.test('a client that resets in the middle of its request does no harm', async t
   const { socket } = await connected.promise
   const closed = new Promise(resolve => socket.on('close', resolve))
   await other.send('GET / HTTP/1.1\r\nHo')
+  while (socket.bytesRead === 0) await new Promise(resolve => setImmediate(resolve))
   other.reset()
   await closed
   t.equal((await ask(t, port))[0].status, 101)

@@ -54,6 +54,7 @@ t.test('an absolute or odd address chooses nothing', async t => {
     ['//evil/path', 'example.com', 'ws://example.com//evil/path', '//evil/path'],
     ['/path', 'a b', 'ws://localhost/path', '/path'],
     ['/path', 'evil/other?x=', 'ws://localhost/path', '/path'],
+    ['/path', 'a:b', 'ws://localhost/path', '/path'],
     ['/path', 'user@evil', 'ws://localhost/path', '/path'],
     ['/path', '[::1]:80', 'ws://[::1]/path', '/path'],
     ['/path', '', 'ws://localhost/path', '/path'],

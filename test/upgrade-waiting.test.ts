@@ -4,7 +4,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { HandshakeError, Server, type ServerOptions, type WebSocket } from '../lib/index.js'
+import {
+  HandshakeError,
+  type Next,
+  Server,
+  type ServerOptions,
+  type UpgradeContext,
+  type WebSocket,
+} from '../lib/index.js'
 import { maskedFrame } from './support/bytes.js'
 import { duplexPair } from './support/duplex-pair.js'
 import { type RawPeer, upgradeRequest } from './support/raw-peer.js'
@@ -229,15 +236,24 @@ t.test('a client that is gone before handleUpgrade is called', async t => {
   t.pass('nothing hangs')
 })
 
-t.test('the answer is given exactly once: an error behind the deadline writes nothing', async t => {
-  const { server, port } = await serve(t, { handshakeTimeoutMs: 30 })
-  const gate = deferred()
-  server.use(async ctx => {
-    await gate.promise
-    ctx.throw(401)
-  })
-  const [answer, peer] = await ask(t, port)
-  t.equal(answer.status, 503)
-  gate.resolve()
-  await assertEnds(t, peer)
+t.test('the answer is given exactly once: what middleware does behind the deadline writes nothing', async t => {
+  for (const act of [
+    (ctx: UpgradeContext) => ctx.throw(401),
+    (ctx: UpgradeContext) => {
+      ctx.status = 410
+    },
+    (_ctx: UpgradeContext, next: Next) => next(),
+  ]) {
+    const { server, port } = await serve(t, { handshakeTimeoutMs: 30 })
+    const gate = deferred()
+    server.use(async (ctx, next) => {
+      await gate.promise
+      await act(ctx, next)
+    })
+    const [answer, peer] = await ask(t, port)
+    t.equal(answer.status, 503)
+    gate.resolve()
+    await assertEnds(t, peer)
+    t.equal(server.clients.size, 0)
+  }
 })
