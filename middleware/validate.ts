@@ -97,8 +97,7 @@ function toFault({ message, path = [] }: SchemaIssue): Fault {
   return { message, path: keys.map(key => (typeof key === 'number' ? key : String(key))) }
 }
 
-/** The first of the faults, in a line. */
+/** Where the first of the faults is. What a schema says of it may quote the message, and errors go to logs. */
 function describe([first]: readonly Fault[]): string | undefined {
-  if (first === undefined) return undefined
-  return first.path.length === 0 ? first.message : `${first.path.join('.')}: ${first.message}`
+  return first === undefined || first.path.length === 0 ? undefined : first.path.join('.')
 }

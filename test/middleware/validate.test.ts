@@ -56,7 +56,7 @@ for (const [name, schema] of Object.entries(schemas)) {
     const client = await connectTo(t, server)
     client.send('{"text":7,"count":"1"}')
     t.same(await closing(client), [1008, ''])
-    t.match(errors, [{ code: 'WS_ERR_INVALID_MESSAGE', message: /text: /, cause: [{ path: ['text'] }] }])
+    t.match(errors, [{ code: 'WS_ERR_INVALID_MESSAGE', message: /: text$/, cause: [{ path: ['text'] }] }])
   })
 
   t.test(`${name}: a reply has the issues`, async t => {
@@ -118,10 +118,10 @@ t.test('issues without a path, with keys that are objects, and none at all', asy
     '~standard': { version: 1, validate: () => ({ issues: issues as [] }) },
   })
   for (const [issues, message] of [
-    [[{ message: 'not at all' }], 'the message is not what the schema of validate() asks for: not at all'],
+    [[{ message: 'not at all' }], 'the message is not what the schema of validate() asks for'],
     [
       [{ message: 'no', path: [{ key: 'a' }, { key: 1 }] }],
-      'the message is not what the schema of validate() asks for: a.1: no',
+      'the message is not what the schema of validate() asks for: a.1',
     ],
     [[], 'the message is not what the schema of validate() asks for'],
   ] as const) {
