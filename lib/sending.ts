@@ -73,13 +73,16 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     const ask = typeof options === 'function' ? options : callback
     const how = typeof options === 'function' ? NO_OPTIONS : options
     if (typeof ask !== 'function') throw optionTypeError('WS_ERR_INVALID_OPTION', 'stream() needs a callback')
-    try {
-      this.#openConnection(how)
-      this.#queue(new Outgoing(ask, how, undefined))
-    } catch (error) {
+    const refuse = (error: unknown): void =>
       ask(error as Error, () => {
         throw error
       })
+    try {
+      this.#openConnection(how)
+      // Told by the queue where the connection goes before its turn.
+      this.#queue(new Outgoing(ask, how, refuse))
+    } catch (error) {
+      refuse(error)
     }
   }
 
