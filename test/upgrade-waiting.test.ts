@@ -128,7 +128,7 @@ t.test('over any Duplex as well', async t => {
 })
 
 t.test('12: middleware that never settles is cut off at the deadline: 503, whole', async t => {
-  const { peer, signal, goOn, result } = await wait(t, { handshakeTimeoutMs: 50 })
+  const { peer, signal, goOn, result } = await wait(t, { handshakeTimeoutMs: 250 })
   const answer = await readAnswer(peer)
   t.equal(answer.status, 503)
   t.equal(answer.body, 'Service Unavailable\n')
@@ -140,7 +140,7 @@ t.test('12: middleware that never settles is cut off at the deadline: 503, whole
 })
 
 t.test('12: with the client’s bytes unread', async t => {
-  const { peer } = await wait(t, { handshakeTimeoutMs: 50 }, Buffer.alloc(300_000))
+  const { peer } = await wait(t, { handshakeTimeoutMs: 250 }, Buffer.alloc(300_000))
   t.equal((await readAnswer(peer)).status, 503)
   await assertEnds(t, peer)
 })
@@ -174,7 +174,7 @@ t.test('the signal ends what middleware waits for: no error on the server, whate
     ['an error with the reason as its cause', false, (signal: AbortSignal) => new Error('a', { cause: signal.reason })],
     ['something else', true, () => new Error('a fault of its own')],
   ] as const) {
-    const { server, port } = await serve(t, { handshakeTimeoutMs: 30 })
+    const { server, port } = await serve(t, { handshakeTimeoutMs: 250 })
     const errors: unknown[] = []
     const thrown = deferred()
     server.on('error', error => errors.push(error))
@@ -244,7 +244,7 @@ t.test('the answer is given exactly once: what middleware does behind the deadli
     },
     (_ctx: UpgradeContext, next: Next) => next(),
   ]) {
-    const { server, port } = await serve(t, { handshakeTimeoutMs: 30 })
+    const { server, port } = await serve(t, { handshakeTimeoutMs: 250 })
     const gate = deferred()
     server.use(async (ctx, next) => {
       await gate.promise

@@ -97,7 +97,7 @@ t.test('handshake and messages, cut at every byte', async t => {
 })
 
 t.test('the deadline is the nonce’s too', async t => {
-  const { server, port } = await serve(t, { handshakeTimeoutMs: 60 })
+  const { server, port } = await serve(t, { handshakeTimeoutMs: 250 })
   server.on('connection', () => t.fail('open'))
   const result = deferred<unknown>()
   server.use(async (_ctx, next) => next().catch(result.resolve))
