@@ -342,5 +342,5 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
 function openNextTick(websocket: WebSocket, connection: Connection): void {
   if (connection.state === 'open') websocket.emit('open')
-  connection.pipeline.start()
+  connection.pipeline.resume()
 }

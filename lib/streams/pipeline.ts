@@ -16,7 +16,6 @@ import { tapFrames, tapMessages } from './tap.js'
 
 export type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 
-const EMPTY = Buffer.alloc(0)
 const NONE: readonly ExtensionStage[] = []
 
 /**
@@ -67,7 +66,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #isEndTold = false
 
   /** @param head bytes that came behind the handshake: they are the first */
-  constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions, head: Buffer = EMPTY) {
+  constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions, head?: Buffer) {
     this.socket = socket
     this.owner = owner
     this.writer = new FrameWriter(socket)
@@ -78,7 +77,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     for (const stage of this.#stages) this.#watch(stage)
     if (this.#stages.length > 0) joinStages(this.#stages, frame => this.#assemble(frame))
     // Copied, since it is a part of what Node read for the request.
-    if (head.length > 0) this.receive(Buffer.from(head))
+    if (head !== undefined && head.length > 0) this.receive(Buffer.from(head))
   }
 
   /** Bytes held of a frame or message that is not complete. */
@@ -122,11 +121,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     return this.#options.extensions ?? NONE
   }
 
-  /** Begins to read, first what came with the handshake: until then everything waits. */
-  start(): void {
-    this.resume()
-  }
-
   /** Holds the peer back: the frame that is being parsed is the last, until `resume`. */
   stop(): void {
     if (this.#isStopped) return
@@ -137,7 +131,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (!this.#isParsing) this.#hold()
   }
 
-  /** Goes on where `stop` stopped. */
+  /** Goes on where `stop` stopped. At first it is stopped: nothing is read before, then what came with the handshake. */
   resume(): void {
     if (!this.#isStopped) return
     this.#isStopped = false

@@ -21,7 +21,7 @@ t.test('nothing is read before start, then first what came with the handshake', 
     await turn()
     t.same(owner.lines, [])
     t.equal(owner.pipeline.isStopped, true)
-    owner.pipeline.start()
+    owner.pipeline.resume()
     t.equal(owner.pipeline.isStopped, false)
     peer.end()
     t.same(await owner.over, ['text "first"', 'binary 68616c66', 'text "more"', ...ENDING])
@@ -33,7 +33,7 @@ t.test('stop lets the rest of a chunk wait, and resume goes on in it', async t =
   const [socket, peer] = duplexPair()
   const owner = new RecordingOwner(socket)
   owner.onEach = () => owner.pipeline.stop()
-  owner.pipeline.start()
+  owner.pipeline.resume()
   peer.resume().write(scriptBytes('81:a 89 81:b 82:c'))
   await turn()
   t.same(owner.lines, ['text "a"'])
@@ -57,7 +57,7 @@ t.test('a source that goes on although it is paused loses nothing', async t => {
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
   const owner = new RecordingOwner(socket)
   for (const byte of byteByByte(scriptBytes('81:a 82:b'))) owner.pipeline.receive(byte)
-  owner.pipeline.start()
+  owner.pipeline.resume()
   t.same(owner.lines, ['text "a"', 'binary 62'])
   owner.pipeline.stop()
   t.equal(socket.isPaused(), true)
@@ -70,7 +70,7 @@ t.test('what had arrived when the connection broke is delivered, when somebody t
   for (const way of WAYS) {
     const { owner, peer } = join(way)
     hesitate(owner)
-    owner.pipeline.start()
+    owner.pipeline.resume()
     owner.pipeline.stop()
     peer.write(scriptBytes('81:a 89 81:b'))
     peer.write(scriptBytes('82:c 81:half').subarray(0, -1))
@@ -96,7 +96,7 @@ t.test('discardInput: read, counted and forgotten, up to the end', async t => {
   for (const way of WAYS) {
     const { owner, peer } = join(way, 64)
     owner.onEach = () => owner.pipeline.discardInput()
-    owner.pipeline.start()
+    owner.pipeline.resume()
     const bytes = scriptBytes('81:a 81:b 89 82*200 83 89 88')
     peer.end(bytes)
     t.same(await owner.over, ['text "a"', ...ENDING], way.name)
@@ -111,7 +111,7 @@ t.test('discardInput: what waits in a stage is forgotten as well', async t => {
     for (const name of ['frameDecoder', 'messageDecoder'] as const) {
       const { owner, peer } = join(way)
       owner.pipeline[name].pause()
-      owner.pipeline.start()
+      owner.pipeline.resume()
       peer.end(scriptBytes('81:a 89 8a 82:b 88'))
       for (let turns = 0; turns < 10; turns++) await turn()
       const before = owner.lines.length
@@ -127,7 +127,7 @@ t.test('who loops over a stage comes to its end, whatever ended the connection',
   for (const script of ['81:a', '81:a 88', '81:a 88 83', '81:a 81#ff 89']) {
     for (const way of WAYS) {
       const { owner, peer } = join(way)
-      owner.pipeline.start()
+      owner.pipeline.resume()
       peer.end(scriptBytes(script))
       const frames: unknown[] = []
       const messages: unknown[] = []
@@ -141,7 +141,7 @@ t.test('who loops over a stage comes to its end, whatever ended the connection',
       for await (const late of owner.pipeline.frameDecoder) t.fail(`${late}`)
     }
     const { owner, peer } = join({ name: 'nobody looks' })
-    owner.pipeline.start()
+    owner.pipeline.resume()
     peer.end(scriptBytes(script))
     await owner.over
     for await (const late of owner.pipeline.frameDecoder) t.fail(`${late}`)
@@ -157,7 +157,7 @@ t.test('counts of bytes, frames, messages, and of bytes that are not complete', 
   const { owner, socket, peer } = join({ name: 'nobody looks' })
   const { pipeline } = owner
   t.equal(pipeline.incompleteBytes, 0)
-  pipeline.start()
+  pipeline.resume()
   const bytes = scriptBytes('81:a 02*100 89')
   peer.write(Buffer.concat([bytes, scriptBytes('80*50').subarray(0, -10)]))
   await turn()
@@ -169,7 +169,7 @@ t.test('counts of bytes, frames, messages, and of bytes that are not complete', 
 
 t.test('shed fails the connection for want of memory', async t => {
   const { owner, peer } = join({ name: 'nobody looks' })
-  owner.pipeline.start()
+  owner.pipeline.resume()
   peer.write(scriptBytes('81:a 02*1000'))
   await turn()
   owner.pipeline.shed()
@@ -181,14 +181,14 @@ t.test('shed fails the connection for want of memory', async t => {
 t.test('a hixie-76 parser takes the place of the other', async t => {
   const [socket, peer] = duplexPair()
   const owner = new RecordingOwner(socket, { parser: new Hixie76Parser({ maxMessageBytes: 100 }) })
-  owner.pipeline.start()
+  owner.pipeline.resume()
   peer.resume().end(hex('00 68 69 ff 00 ff ff 00 00 68 ff'))
   t.same(await owner.over, ['text "hi"', 'text ""', 'close 1005', ...ENDING])
 })
 
 t.test('the owner hears of drain, and of what the socket failed with', async t => {
   const { owner, socket } = join({ name: 'nobody looks' }, 16)
-  owner.pipeline.start()
+  owner.pipeline.resume()
   t.equal(socket.write(Buffer.alloc(20)), false)
   await turn()
   t.same(owner.lines, ['drain'])
@@ -217,7 +217,7 @@ t.test('who stops is not flooded, in whatever way the pipeline is looked at', as
   for (const way of WAYS) {
     const { owner, peer } = join(way)
     owner.onEach = () => owner.pipeline.stop()
-    owner.pipeline.start()
+    owner.pipeline.resume()
     flood().pipe(peer)
     await settle(owner)
     t.ok(owner.lines.length <= 17, `${way.name}: ${owner.lines.length} messages`)
@@ -236,7 +236,7 @@ t.test('a tap that is paused holds the peer back, and loses nothing when it goes
     for (const name of ['frameDecoder', 'messageDecoder'] as const) {
       const { owner, peer } = join(way)
       const tap = owner.pipeline[name]
-      owner.pipeline.start()
+      owner.pipeline.resume()
       tap.pause()
       flood().pipe(peer)
       await settle(owner)
@@ -261,7 +261,7 @@ t.test('a slow extension holds the peer back', async t => {
       const { bytesReceived, messagesReceived } = owner.pipeline
       most = Math.max(most, bytesReceived - messagesReceived * (CHUNK.length / 4))
     }
-    owner.pipeline.start()
+    owner.pipeline.resume()
     flood().pipe(peer)
     t.equal((await owner.over).length, COUNT + 2)
     t.ok(most < 100_000, `${most} bytes were on the way`)
@@ -272,7 +272,7 @@ t.test('through TCP: who stops stops the sender, and gets all of it later', asyn
   const { socket, peer } = await tcpPair()
   const owner = new RecordingOwner(socket)
   owner.onEach = () => owner.pipeline.stop()
-  owner.pipeline.start()
+  owner.pipeline.resume()
   const count = 300
   const message = scriptBytes('82*60000')
   Readable.from(Array.from({ length: count }, () => message)).pipe(peer.socket)
@@ -289,7 +289,7 @@ t.test('a stage that is destroyed, or fails by itself, takes the connection with
     for (const name of ['frameDecoder', 'messageDecoder'] as const) {
       const { owner, peer } = join(way)
       const tap = owner.pipeline[name]
-      owner.pipeline.start()
+      owner.pipeline.resume()
       peer.write(scriptBytes('81:a 81:b'))
       for await (const item of tap) {
         t.ok(item)
@@ -303,13 +303,13 @@ t.test('a stage that is destroyed, or fails by itself, takes the connection with
     }
   }
   const { owner, peer } = join({ name: 'nobody looks' })
-  owner.pipeline.start()
+  owner.pipeline.resume()
   owner.pipeline.frameDecoder.destroy()
   peer.write(scriptBytes('81:a'))
   t.same(await owner.over, ['gone', 'end'])
   const broken = identityStage()
   const other = join({ name: 'broken', extensions: () => [broken] })
-  other.owner.pipeline.start()
+  other.owner.pipeline.resume()
   broken.destroy(new RangeError('broken'))
   t.same(await other.owner.over, ['gone broken', 'end'])
 })

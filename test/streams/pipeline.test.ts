@@ -108,7 +108,7 @@ t.test('who begins to look inside a message, inside a frame, or while a chunk is
   for (let at = 1; at < bytes.length; at++) {
     for (const tap of [tapFrames, tapMessages, tapBoth]) {
       const { owner, peer } = join({ name: 'nobody looks' })
-      owner.pipeline.start()
+      owner.pipeline.resume()
       peer.write(bytes.subarray(0, at))
       await turn()
       tap(owner)

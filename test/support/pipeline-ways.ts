@@ -57,7 +57,7 @@ export async function run(
 ): Promise<string[]> {
   const { owner, peer } = join(way)
   prepare?.(owner)
-  owner.pipeline.start()
+  owner.pipeline.resume()
   for (const piece of pieces) peer.write(piece)
   peer.end()
   return owner.over
