@@ -149,7 +149,10 @@ function parse(bytes: Buffer): Outcome {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 2)] as const
   })
-  return { status: Number(statusLine.split(' ')[1]), headers, body: bytes.subarray(end + 4) }
+  const status = Number(statusLine.split(' ')[1])
+  const body = bytes.subarray(end + 4)
+  // Early hints are no answer: what they hint at comes behind them.
+  return status < 200 ? parse(body) : { status, headers, body }
 }
 
 function byName(headers: Outcome['headers']): Map<string, string[]> {

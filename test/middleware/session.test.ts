@@ -202,6 +202,16 @@ t.test('headers: those of the body stay behind, several of one name stay several
   t.equal(headers['x-name'], 'Zoë')
 })
 
+t.test('hints before the answer are not the answer', async t => {
+  const hint: Plain = (_request, response) => {
+    response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' })
+    response.writeHead(402).end('pay')
+  }
+  const server = new Server({ noServer: true })
+  server.use(session(hint as ConnectMiddleware))
+  t.match(await inject(server), { status: 402, body: 'pay', headers: { link: undefined } })
+})
+
 t.test('a body that is written in pieces is a refusal with all of them', async t => {
   const write: Plain = (_request, response) => {
     response.statusCode = 402
