@@ -174,6 +174,21 @@ t.test('every file of the repository that a page names is there', async t => {
   t.same(missing, [])
 })
 
+t.test('every middleware has a page, and is named in the guide and in README.md', async t => {
+  const files = readdirSync(path.join(root, 'middleware')).filter(file => file.endsWith('.ts'))
+  for (const name of files.map(file => file.slice(0, -'.ts'.length))) {
+    const camelCase = name.replace(/-(.)/g, (_match, letter: string) => letter.toUpperCase())
+    t.ok(existsSync(path.join(root, `docs/middleware/${name}.md`)), `the page of ${name}`)
+    t.match(read('docs/middleware.md'), `[\`${camelCase}\`](middleware/${name}.md)`)
+    t.match(read('README.md'), `\`${camelCase}\``)
+  }
+})
+
+t.test('every example is named in examples/README.md', async t => {
+  const folders = readdirSync(path.join(root, 'examples'), { withFileTypes: true }).filter(entry => entry.isDirectory())
+  for (const { name } of folders) t.match(read('examples/README.md'), `[${name}](${name})`)
+})
+
 t.test('every test that SECURITY.md names is there', async t => {
   const named = Array.from(read('SECURITY.md').matchAll(/`(test\/[\w./-]+\.test\.ts)`: (.+?)(?=<br>| \|)/g))
   t.ok(named.length > 10, 'it names some')
