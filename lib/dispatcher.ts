@@ -15,6 +15,8 @@ class Dispatcher {
   readonly #http: HttpServer
   /** Path → who takes it; undefined takes what nobody else does. */
   readonly #claims: Map<string | undefined, Claim> = new Map()
+  /** Path → who took it until it began to close: it still does where nobody else has claimed the path since. */
+  readonly #leaving: Map<string | undefined, Claim> = new Map()
 
   constructor(http: HttpServer) {
     this.#http = http
@@ -28,17 +30,26 @@ class Dispatcher {
         `there is one already with ${which}: give each its own path, or use one server`,
       )
     }
-    if (this.#claims.size === 0) this.#http.on('upgrade', this.#dispatch)
+    if (this.#claims.size + this.#leaving.size === 0) this.#http.on('upgrade', this.#dispatch)
     this.#claims.set(path, claim)
   }
 
-  delete(path: string | undefined): void {
+  leave(path: string | undefined, claim: Claim): void {
     this.#claims.delete(path)
-    if (this.#claims.size === 0) this.#http.off('upgrade', this.#dispatch)
+    this.#leaving.set(path, claim)
+  }
+
+  delete(path: string | undefined, claim: Claim): void {
+    if (this.#leaving.get(path) === claim) this.#leaving.delete(path)
+    if (this.#claims.size + this.#leaving.size === 0) this.#http.off('upgrade', this.#dispatch)
+  }
+
+  #claimOf(path: string | undefined): Claim | undefined {
+    return this.#claims.get(path) ?? this.#leaving.get(path)
   }
 
   #dispatch: Claim = (request, socket, head) => {
-    const claim = this.#claims.get(pathOf(request)) ?? this.#claims.get(undefined)
+    const claim = this.#claimOf(pathOf(request)) ?? this.#claimOf(undefined)
     if (claim !== undefined) claim(request, socket, head)
     else if (this.#http.listenerCount('upgrade') === 1) {
       // Nobody else is there to answer: a client must not be left hanging.
@@ -48,13 +59,21 @@ class Dispatcher {
   }
 }
 
+/** What has been claimed, to be given back. */
+export interface Claimed {
+  /** Lets another one claim the path; until that happens, or `release`, the upgrades come as before. */
+  leave(): void
+  /** Takes no more upgrades, once it has left. */
+  release(): void
+}
+
 /**
- * Has `claim` called for the upgrades of `http` to `path`, to any path where it is undefined. Returns what takes that back.
+ * Has `claim` called for the upgrades of `http` to `path`, to any path where it is undefined.
  * @throws TypeError `WS_ERR_PATH_TAKEN` where the path is claimed already
  */
-export function claimUpgrades(http: HttpServer, path: string | undefined, claim: Claim): () => void {
+export function claimUpgrades(http: HttpServer, path: string | undefined, claim: Claim): Claimed {
   const dispatcher = dispatchers.get(http) ?? new Dispatcher(http)
   dispatchers.set(http, dispatcher)
   dispatcher.add(path, claim)
-  return () => dispatcher.delete(path)
+  return { leave: () => dispatcher.leave(path, claim), release: () => dispatcher.delete(path, claim) }
 }

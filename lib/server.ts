@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
-import { claimUpgrades } from './dispatcher.js'
+import { type Claimed, claimUpgrades } from './dispatcher.js'
 import { booleanOption, functionOption, numberOption } from './option-value.js'
 import { type ConnectionSettings, connectionSettings } from './options.js'
 import { createOwnHttp, sinceConnect } from './own-http.js'
@@ -43,7 +43,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   readonly #open: Set<WebSocket<State>>
   readonly #http: HttpServer | null
   readonly #isOwnHttp: boolean
-  #unclaim: (() => void) | null = null
+  #claimed: Claimed | null = null
   readonly #pending: Set<Upgrade<State>> = new Set()
   readonly #maxConnections: number
   readonly #maxPendingUpgrades: number
@@ -89,7 +89,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
 
     this.#http = server ?? (this.#isOwnHttp ? createOwnHttp(this.settings) : null)
     if (this.#http === null) return
-    this.#unclaim = claimUpgrades(this.#http, this.path, this.#claim)
+    this.#claimed = claimUpgrades(this.#http, this.path, this.#claim)
     this.#http.on('listening', this.#onListening).on('error', this.#onError)
     if (callback !== undefined) this.once('listening', callback)
     if (this.#isOwnHttp) this.#http.listen({ port, host: options.host, backlog: options.backlog })
@@ -155,8 +155,8 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   /**
-   * Stops accepting, closes every connection, and ends when all are gone. Message handlers that run, and what they send,
-   * are waited for. A `server` that it was given stays open.
+   * Stops accepting, closes every connection, and ends when all are gone; upgrades that still come get 503. Message
+   * handlers that run, and what they send, are waited for. A `server` that it was given stays open.
    *
    * @param code for the Close frames; default 1001
    * @param data the reason, at most 123 bytes of UTF-8
@@ -215,7 +215,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   async #close(code: number, data: string, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    this.#unclaim?.()
+    this.#claimed?.leave()
     this.#http?.off('listening', this.#onListening)
     const gone: Promise<void>[] = [...this.#open].map(websocket => this.#closeOne(websocket, code, data))
     for (const upgrade of this.#pending) upgrade.cancel()
@@ -229,6 +229,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     await Promise.all(gone)
     clearTimeout(timer)
     signal?.removeEventListener('abort', terminate)
+    this.#claimed?.release()
     this.#http?.off('error', this.#onError)
     this.emit('close')
   }
