@@ -222,6 +222,11 @@ export class Connection implements PipelineOwner, KeptAlive {
     if (this.#state === 'open') void this.ping(Buffer.from(`sluice ${Math.round(performance.now())}`))
   }
 
+  reassure(): void {
+    // 5.5.3: a pong that no ping asked for is a heartbeat. Where the socket is full there are bytes of ours on the way.
+    if (this.#state === 'open' && !this.pipeline.socket.writableNeedDrain) this.pong(Buffer.alloc(0))
+  }
+
   timeOut(): void {
     this.#websocket.emit('timeout')
     this.onFail(new RemoteProtocolError('WS_ERR_KEEP_ALIVE_TIMEOUT'))

@@ -14,6 +14,8 @@ export interface KeptAlive {
   readonly isHeldBack: boolean
   /** Sends a ping, where the protocol has one. */
   probe(): void
+  /** Tells the peer, whose pings we do not read while we hold it back, that we are there. */
+  reassure(): void
   /** The peer is dead. */
   timeOut(): void
 }
@@ -54,7 +56,13 @@ export class KeepAliveGroup {
   #look(): void {
     const at = now()
     for (const connection of this.#connections) {
-      if (connection.bytesReceived !== connection.heardBytes || connection.isHeldBack) hear(connection, at)
+      if (connection.isHeldBack) {
+        connection.heardBytes = connection.bytesReceived
+        connection.probedAt = 0
+        if (at - connection.heardAt < this.#intervalMs) continue
+        connection.heardAt = at
+        connection.reassure()
+      } else if (connection.bytesReceived !== connection.heardBytes) hear(connection, at)
       else if (connection.probedAt > 0) {
         if (at - connection.probedAt >= this.#timeoutMs) connection.timeOut()
       } else if (at - connection.heardAt >= this.#intervalMs) {
@@ -79,7 +87,7 @@ const groups: Map<string, KeepAliveGroup> = new Map()
 
 /**
  * Watches over a connection until it is deleted from the group that is returned: a ping after `intervalMs` without a byte,
- * and the end `timeoutMs` later. One timer serves all connections with the same two numbers.
+ * and the end `timeoutMs` later. While we hold the peer back nothing ends; it hears from us, or it would find us dead. One timer serves all connections with the same two numbers.
  */
 export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): KeepAliveGroup {
   const key = `${intervalMs} ${timeoutMs}`
