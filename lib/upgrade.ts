@@ -87,7 +87,7 @@ export class Upgrade<State> {
 
   /** @param timeoutMs what is left until the deadline */
   run(timeoutMs: number): void {
-    if (this.#socket.destroyed) {
+    if (this.#socket.destroyed || this.#socket.readableEnded) {
       this.#onGone()
       return
     }

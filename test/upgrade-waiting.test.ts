@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import t, { type Test } from 'tap'
 import {
   HandshakeError,
@@ -213,28 +214,32 @@ t.test('12: a throw is a whole 500', async t => {
   await assertEnds(t, peer)
 })
 
-t.test('a client that is gone before handleUpgrade is called', async t => {
-  const server = new Server({ noServer: true })
-  const http = createServer()
-  const handled = deferred<AbortSignal | undefined>()
-  server.use(() => t.fail('is not asked'))
-  http.on('upgrade', (request, socket, head) => {
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      server.handleUpgrade(request, socket, head)
-      handled.resolve(undefined)
+for (const [event, way] of [
+  ['close', 'reset'],
+  ['end', 'end'],
+] as const) {
+  t.test(`a client that is gone before handleUpgrade is called: ${event}`, async t => {
+    const server = new Server({ noServer: true })
+    const http = createServer()
+    const handled = deferred<Duplex>()
+    server.use(() => t.fail('is not asked'))
+    http.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => {})
+      socket.on(event, () => {
+        server.handleUpgrade(request, socket, head)
+        handled.resolve(socket)
+      })
+      socket.resume()
     })
-    socket.resume()
+    const upgraded = once(http, 'upgrade')
+    const peer = await dialRaw(t, await listen(t, http))
+    await peer.send(upgradeRequest())
+    await upgraded
+    peer[way]()
+    t.ok((await handled.promise).destroyed)
+    await server.close()
   })
-  const upgraded = once(http, 'upgrade')
-  const peer = await dialRaw(t, await listen(t, http))
-  await peer.send(upgradeRequest())
-  await upgraded
-  peer.reset()
-  await handled.promise
-  await server.close()
-  t.pass('nothing hangs')
-})
+}
 
 t.test('the answer is given exactly once: what middleware does behind the deadline writes nothing', async t => {
   for (const act of [
