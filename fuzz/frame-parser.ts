@@ -20,6 +20,6 @@ export function fuzz(data: Buffer): string {
     assert.deepEqual([cut.lines, cut.error?.code], [whole.lines, whole.error?.code])
   }
   assert.ok(whole.parser.bufferedBytes + whole.assembler.bufferedBytes <= 2 * options.maxMessageBytes)
-  const kinds = whole.lines.slice(0, 4).map(line => line.split(' ', 2).join(''))
+  const kinds = whole.lines.slice(0, 4).map(line => line.split(' ', 1)[0])
   return `${whole.error?.code} ${kinds.join()} ${whole.parser.isInFrame}`
 }
