@@ -215,11 +215,15 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   }
 
   #queue(outgoing: Outgoing): boolean {
+    const connection = this.connection
+    if (connection?.limitBuffered(this.#queuedBytes) === false) {
+      outgoing.tell(connection.error)
+      return false
+    }
     this.#queuedBytes += outgoing.bytes
     super.write(outgoing, error => {
       if (error) outgoing.tell(error)
     })
-    this.connection?.limitBuffered(this.#queuedBytes)
     if (this.writableLength > 0) setNeedDrain(this)
     return this.writableLength === 0
   }
