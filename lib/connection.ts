@@ -228,6 +228,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   timeOut(): void {
+    if (this.error !== null) return
     this.#websocket.emit('timeout')
     this.onFail(new RemoteProtocolError('WS_ERR_KEEP_ALIVE_TIMEOUT'))
   }

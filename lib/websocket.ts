@@ -341,6 +341,6 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 }
 
 function openNextTick(websocket: WebSocket, connection: Connection): void {
-  if (connection.state === 'open') websocket.emit('open')
+  if (connection.state === 'open' && !websocket.destroyed) websocket.emit('open')
   connection.pipeline.resume()
 }
