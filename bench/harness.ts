@@ -15,6 +15,8 @@ export interface Candidate {
   /** What the server is told to do. */
   readonly scenario: string
   readonly env?: NodeJS.ProcessEnv
+  /** Whether the load has to speak socket.io to it. */
+  readonly isSocketIo?: boolean
 }
 
 /** What a candidate came to, as medians over the rounds. */
@@ -41,14 +43,14 @@ async function ask<Answer>(child: ChildProcess, question: object): Promise<Answe
 }
 
 /** One round of one candidate, warmed up before. */
-async function measure({ server: file, scenario, env }: Candidate, work: Work): Promise<Figure> {
+async function measure({ server: file, scenario, env, isSocketIo = false }: Candidate, work: Work): Promise<Figure> {
   const args = [scenario, String(work.size), String(work.answerSize)]
   const server = start(`./servers/${file}.js`, args, env)
   const [{ port }] = (await once(server, 'message')) as [{ port: number }]
   const load = start('./load.js', [])
-  await ask<LoadResult>(load, { ...work, port, durationMs: DURATION_MS / 2 })
+  await ask<LoadResult>(load, { ...work, isSocketIo, port, durationMs: DURATION_MS / 2 })
   const before = await ask<Usage>(server, {})
-  const result = await ask<LoadResult>(load, { ...work, port, durationMs: DURATION_MS })
+  const result = await ask<LoadResult>(load, { ...work, isSocketIo, port, durationMs: DURATION_MS })
   const after = await ask<Usage>(server, {})
   server.kill()
   load.kill()

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { clientFrame, serverFrameBytes } from './frames.js'
+import { clientFrame, maskedFrame, serverFrameBytes } from './frames.js'
 
 /** What to send, over how many connections, and how many messages of each may be on their way. */
 export interface Load {
@@ -15,6 +15,8 @@ export interface Load {
   readonly isText: boolean
   /** Bytes of payload that come back for each message. */
   readonly answerSize: number
+  /** Speaks as a client of socket.io does: `size` is that of its data. */
+  readonly isSocketIo?: boolean
   readonly durationMs: number
 }
 
@@ -31,11 +33,11 @@ export interface LoadResult {
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 /** Opens a connection; what comes behind the 101 is left in the socket. */
-export async function open(port: number, headers = ''): Promise<Socket> {
+export async function open(port: number, headers = '', path = '/'): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   socket.write(
-    `GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
   )
   let head = ''
   while (!head.includes('\r\n\r\n')) {
@@ -46,11 +48,30 @@ export async function open(port: number, headers = ''): Promise<Socket> {
   return socket
 }
 
+/** Opens a connection of socket.io to its main namespace. */
+async function openSocketIo(port: number): Promise<Socket> {
+  const socket = await open(port, '', '/socket.io/?EIO=4&transport=websocket')
+  socket.write(maskedFrame(0x81, Buffer.from('40')))
+  let answer = ''
+  while (!/40\{.*\}$/.test(answer)) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    answer += chunk.toString('latin1')
+  }
+  return socket
+}
+
+/** An event of socket.io with so much data, as it is sent, and as it comes back. */
+function socketIoEvent(size: number): Buffer {
+  return Buffer.from(`42["m","${'sluice '.repeat(size).slice(0, size)}"]`)
+}
+
 async function echo(load: Load): Promise<LoadResult> {
-  const frame = clientFrame(load.size, load.isText)
+  const event = socketIoEvent(load.size)
+  const frame = load.isSocketIo === true ? maskedFrame(0x81, event) : clientFrame(load.size, load.isText)
   const batch = frame.length > 65_536 ? frame : Buffer.concat(Array<Buffer>(load.inFlight).fill(frame))
-  const answerBytes = serverFrameBytes(load.answerSize)
-  const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.port)))
+  const answerBytes = serverFrameBytes(load.isSocketIo === true ? event.length : load.answerSize)
+  const dial = load.isSocketIo === true ? openSocketIo : open
+  const sockets = await Promise.all(Array.from({ length: load.connections }, () => dial(load.port)))
   const latencies: number[] = []
   let messages = 0
   let isOver = false
