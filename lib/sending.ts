@@ -25,6 +25,8 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   /** The end that came before the connection was open. */
   #heldEnd: (() => void) | null = null
   #queuedBytes = 0
+  /** Whether it was this side that asked for the end: who sends behind that made a mistake. */
+  #isClosedHere = false
   /** What is piped into this stream. */
   #sources: Set<NodeJS.ReadableStream> | null = null
 
@@ -38,6 +40,9 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   /**
    * Sends a message. Returns what `write` returns: false where more should wait for `'drain'`.
+   *
+   * Where the connection was ended from elsewhere, by the peer, a fault or a server that closes, nobody could know in time:
+   * the message goes nowhere then, as on a browser's WebSocket, and false is returned.
    *
    * @param callback gets the error where there is one; without it an error is thrown
    * @throws LocalProtocolError `WS_ERR_NOT_OPEN`, TypeError `WS_ERR_INVALID_DATA_SENT`
@@ -57,8 +62,8 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       connection.send(payload, how, told)
       return this.#hasRoom(connection)
     } catch (error) {
-      if (told === undefined) throw error
-      process.nextTick(told, error)
+      if (told !== undefined) process.nextTick(told, error)
+      else if (!this.#wasEndedElsewhere) throw error
       return false
     }
   }
@@ -150,6 +155,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   override _final(callback: SendCallback): void {
     const connection = this.connection
+    if (connection?.state === 'open') this.closeHere()
     if (connection === null) {
       this.#heldEnd = () => this._final(callback)
       return
@@ -193,6 +199,15 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   /** Bytes that wait behind a message that is being sent in parts, or for the connection to open. */
   protected get queuedBytes(): number {
     return this.#queuedBytes
+  }
+
+  /** Notes that this side asked for the end. */
+  protected closeHere(): void {
+    this.#isClosedHere = true
+  }
+
+  get #wasEndedElsewhere(): boolean {
+    return this.connection !== null && this.connection.state !== 'open' && !this.#isClosedHere
   }
 
   get #isIdle(): boolean {
@@ -257,7 +272,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   #controlled(dontFailWhenClosed: boolean): Connection | null {
     if (this.connection?.state === 'open') return this.connection
-    if (dontFailWhenClosed) return null
+    if (dontFailWhenClosed || this.#wasEndedElsewhere) return null
     throw new LocalProtocolError('WS_ERR_NOT_OPEN')
   }
 }

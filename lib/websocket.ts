@@ -240,11 +240,11 @@ export class WebSocket<State = unknown> extends SendingDuplex {
    * @throws LocalProtocolError for a code or reason that is not valid: the state then stays as it was
    */
   close(code = 1000, data?: string | Buffer): void {
+    encodeClosePayload(code, data)
+    // A connection that has ended is ended from elsewhere, whoever closes it now.
+    if (this.readyState === ReadyState.OPEN) this.closeHere()
     if (this.#connection !== null) this.#connection.close(code, data)
-    else {
-      encodeClosePayload(code, data)
-      this.destroy()
-    }
+    else this.destroy()
   }
 
   /**
@@ -265,6 +265,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Ends the connection at once, without a closing handshake; `'close'` then has 1006. */
   terminate(): void {
+    if (this.readyState === ReadyState.OPEN) this.closeHere()
     this.#connection?.terminate()
     this.destroy()
   }

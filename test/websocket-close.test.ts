@@ -117,11 +117,11 @@ t.test('5.5.1: nothing is sent or delivered behind a Close frame', async t => {
   ws.on('ping', () => t.fail('a ping behind a Close frame'))
   await peer.send(maskedFrame(0x01, 'part'), maskedFrame(0x88), maskedFrame(0x80, 'end'), maskedFrame(0x89, 'ping'))
   t.same(await peer.read(2), Buffer.of(0x88, 0x00))
-  t.throws(() => ws.send('late'), { code: 'WS_ERR_NOT_OPEN' })
-  t.throws(() => ws.ping(), { code: 'WS_ERR_NOT_OPEN' })
-  t.throws(() => ws.pong(), { code: 'WS_ERR_NOT_OPEN' })
-  await ws.ping('', {}, true)
-  ws.pong('', {}, true)
+  // Nobody here could know in time: no listener that answers a message may end the process for it.
+  t.equal(ws.send('late'), false)
+  t.match(await new Promise(resolve => ws.send('late', resolve)), { code: 'WS_ERR_NOT_OPEN' })
+  t.ok(Number.isNaN(await ws.ping()))
+  ws.pong()
   await peer.ended
   t.equal(peer.unread.length, 0)
   peer.end()
