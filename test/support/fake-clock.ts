@@ -6,6 +6,8 @@ class FakeTimer {
   readonly everyMs: number | null
   readonly #callback: () => void
   isReferenced = true
+  /** Begins to count again, as Node's does; the clock puts it there. */
+  refresh: () => FakeTimer = () => this
 
   constructor(at: number, everyMs: number | null, callback: () => void) {
     this.at = at
@@ -55,8 +57,12 @@ export class FakeClock {
       args: unknown[],
     ): FakeTimer => {
       const timer = new FakeTimer(this.#now + ms, isRepeated ? ms : null, () => callback(...args))
-      this.#timers.add(timer)
-      return timer
+      timer.refresh = () => {
+        timer.at = this.#now + ms
+        this.#timers.add(timer)
+        return timer
+      }
+      return timer.refresh()
     }
     const clear = (timer: FakeTimer): boolean => this.#timers.delete(timer)
     Object.assign(globalThis, {
