@@ -151,17 +151,22 @@ t.test('row 11: RST and FIN while middleware waits abort its signal, and harm no
 
 t.test('row 11: of 10 MB that come while middleware waits at most 64 KiB are read', async t => {
   const watched = await Watched.start(t, { server: {}, middleware: true })
-  const { peer, log } = await watched.dialOnly(t, '/wait')
-  await log.until('waiting')
-  const before = await watched.report()
   const frame = maskedFrame(0x82, Buffer.alloc(1_048_000))
-  for (let i = 0; i < 10; i++) void peer.send(frame)
-  // Whatever the operating systems take of it: what is left waits here, and stays.
-  let waiting = -1
-  for (let i = 0; i < 20 && waiting !== peer.socket.writableLength; i++) {
-    waiting = peer.socket.writableLength
-    await watched.report()
+  const flood = async (): Promise<void> => {
+    const { peer, log } = await watched.dialOnly(t, '/wait')
+    await log.until('waiting')
+    for (let i = 0; i < 10; i++) void peer.send(frame)
+    // Whatever the operating systems take of it: what is left waits here, and stays.
+    let waiting = -1
+    for (let i = 0; i < 20 && waiting !== peer.socket.writableLength; i++) {
+      waiting = peer.socket.writableLength
+      await watched.report()
+    }
   }
+  // What runs for the first time costs the memory of its code.
+  await flood()
+  const before = await watched.report()
+  await flood()
   const after = await watched.report()
   t.ok(after.heap - before.heap < 192 * 1_024, `${after.heap - before.heap} bytes`)
 })

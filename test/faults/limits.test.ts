@@ -27,10 +27,18 @@ t.test('rows 22 and 23: a header alone is enough, and is told at once', async t 
 
 t.test('row 24: a header for exactly max, then silence, costs less than 128 KiB, and keep-alive ends it', async t => {
   const watched = await Watched.start(t, { server: { keepAliveIntervalMs: 400, keepAliveTimeoutMs: 400 } })
+  const wait = async (): Promise<Awaited<ReturnType<typeof watched.dial>>> => {
+    const dialled = await watched.dial(t)
+    await dialled.peer.send(scriptBytes(`82=${MAX}`))
+    t.equal((await dialled.peer.readFrame()).firstByte, 0x89, 'the ping of keep-alive')
+    return dialled
+  }
+  // What runs for the first time costs the memory of its code.
+  const { peer: first } = await wait()
+  await first.ended
+  first.end()
   const before = await watched.baseline(t)
-  const { peer, log } = await watched.dial(t)
-  await peer.send(scriptBytes(`82=${MAX}`))
-  t.equal((await peer.readFrame()).firstByte, 0x89, 'the ping of keep-alive')
+  const { peer, log } = await wait()
   const after = await watched.report()
   t.ok(after.heap - before.heap < 128 * KIB, `${after.heap - before.heap} bytes`)
   await peer.ended
