@@ -175,7 +175,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   /**
-   * Begins, or goes on with, the closing handshake (RFC 6455 section 7.1.2).
+   * Begins the closing handshake (RFC 6455 section 7.1.2).
    * @throws LocalProtocolError for a code or reason that is not valid; the connection then stays as it was
    */
   close(code?: number, reason?: string | Buffer): void {
@@ -183,18 +183,19 @@ export class Connection implements PipelineOwner, KeptAlive {
     if (!this.#move('send close')) return
     this.outbound.writeClose(payload)
     this.#startCloseTimer()
-    if (this.#state === 'closing') this.#finishTcp()
-    else this.#flow.hurry()
+    this.#flow.hurry()
   }
 
   /** Calls back when the Close frame, and all before it, was handed to the operating system; or when that cannot be any more. */
   onFinished(callback: () => void): void {
-    const wait = (): void => {
-      this.whenGone(() => this.#flow.onFinished(callback))
+    let isDone = false
+    const finish = (): void => {
+      if (!isDone) callback()
+      isDone = true
     }
-    // A socket that has ended takes no write whose callback would tell.
-    if (this.pipeline.socket.writableEnded) wait()
-    else this.pipeline.writer.onFlush(error => (error ? wait() : callback()))
+    // A socket that has ended takes no write whose callback would tell, and one that is destroyed may forget to.
+    this.whenGone(() => this.#flow.onFinished(finish))
+    if (!this.pipeline.socket.writableEnded) this.pipeline.writer.onFlush(error => error || finish())
   }
 
   /** Ends the connection because of an error: says the code to the peer, takes nothing more from it. */
@@ -281,7 +282,7 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#move('receive close')
     this.#move('send close')
     this.pipeline.socket.end()
-    if (this.#state !== 'closed') this.#startCloseTimer()
+    this.#startCloseTimer()
     this.#flow.end()
   }
 
@@ -335,6 +336,8 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   #startCloseTimer(): void {
+    // What is parsed behind the end of a connection has nothing to wait for.
+    if (this.#state === 'closed') return
     this.#closeTimer ??= setTimeout(() => {
       this.error ??= new RemoteProtocolError('WS_ERR_CLOSE_TIMEOUT')
       this.terminate()
