@@ -10,26 +10,20 @@ import { LocalProtocolError } from './protocol/errors.js'
  *
  * @throws LocalProtocolError where the connection is not open any more, whatever the source fails with where that fails
  */
-export async function sendStream(
+export function sendStream(
   connection: Connection,
   source: NodeJS.ReadableStream | AsyncIterable<string | Uint8Array>,
   options: SendOptions,
   callback: SendCallback | undefined,
 ): Promise<void> {
-  let lose: (error: Error) => void = () => {}
-  const lost = new Promise<never>((_resolve, reject) => {
-    lose = reject
-  })
-  const forget = connection.whenGone(() => {
-    if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
-    lose(new LocalProtocolError('WS_ERR_NOT_OPEN'))
-  })
-  try {
+  return new Promise((resolve, reject) => {
     // A source that yields nothing for a while must not keep the connection from ending.
-    await Promise.race([lost, sendAll(connection, source, options, callback)])
-  } finally {
-    forget()
-  }
+    const forget = connection.whenGone(() => {
+      if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
+      reject(new LocalProtocolError('WS_ERR_NOT_OPEN'))
+    })
+    sendAll(connection, source, options, callback).then(resolve, reject).finally(forget)
+  })
 }
 
 async function sendAll(

@@ -28,7 +28,6 @@ export class MessageFlow {
   #onFinished: (() => void) | null = null
   /** Bytes that were let through although nobody reads, for the peer's Close frame behind them to be seen. */
   #hurriedBytes = -1
-  #timer: NodeJS.Timeout | null = null
   /** Told when the handlers that run have settled; until then no other one begins. */
   #onIdle: (() => void) | null = null
 
@@ -96,10 +95,10 @@ export class MessageFlow {
     const isUnread = (): boolean =>
       this.#websocket.readableFlowing === null && this.#websocket.listenerCount('readable') === 0
     if (this.#websocket.destroyed || this.#websocket.readableEnded || !isUnread()) return
-    this.#timer = setTimeout(() => {
+    const timer = setTimeout(() => {
       if (isUnread()) this.#websocket.resume()
     }, timeoutMs)
-    this.#websocket.once('close', () => clearTimeout(this.#timer ?? undefined))
+    this.#websocket.once('close', () => clearTimeout(timer))
   }
 
   get #isHurried(): boolean {
