@@ -57,6 +57,26 @@ t.test('upgrades get 503 while a server closes on an http server that stays, and
   t.equal(http.listenerCount('upgrade'), 0)
 })
 
+t.test('of two servers of one path that close, the later one answers 503, until it is done', async t => {
+  const http = createServer()
+  const port = await listen(t, http)
+  const closeSlowly = async (): Promise<{ done: Promise<void>; letGo: () => void }> => {
+    const server = new Server({ server: http, path: '/a' })
+    const { begun, letGo } = withHandler(server)
+    const client = await connect(`ws://127.0.0.1:${port}/a`)
+    client.resume().send('work')
+    await begun
+    return { done: server.close(), letGo }
+  }
+  const [first, second] = [await closeSlowly(), await closeSlowly()]
+  first.letGo()
+  await first.done
+  t.equal(await outcome(connect(`ws://127.0.0.1:${port}/a`)), 503)
+  second.letGo()
+  await second.done
+  t.equal(http.listenerCount('upgrade'), 0)
+})
+
 t.test('handleUpgrade answers 503 while the server closes', async t => {
   const server = new Server({ noServer: true })
   const { begun, letGo } = withHandler(server)
