@@ -295,6 +295,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onGone(error: Error | null): void {
+    if (this.#state === 'closed') return
     this.error ??= error
     this.#state = nextState(this.#state, 'lose')
     if (this.#closeTimer !== null) clearTimeout(this.#closeTimer)

@@ -315,19 +315,20 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     const connection = this.#connection
     const finish = (): void => {
       this.unpipeSources()
-      // An 'error' that nobody listens to would end the process: no peer may do that. A close code is no fault of the
-      // connection, and 'close' tells it; `finished`, pipelines and `for await` have the error from the stream itself.
+      // An 'error' that nobody listens to would end the process. A close code is no fault, and 'close' tells it; `finished`,
+      // pipelines and `for await` have it from the stream itself.
       const isFault = !(error instanceof ConnectionClosedError) || error.cause !== undefined
       callback(isFault && this.listenerCount('error') > 0 ? error : null)
       process.nextTick(() => this.emit('close', connection?.closeCode ?? 1006, connection?.closeReason ?? ''))
     }
-    if (connection === null) {
-      finish()
-      return
+    if (connection === null) finish()
+    else {
+      // Nobody is left to read: what came already goes to no handler either.
+      connection.pipeline.discardInput()
+      // Both Close frames were exchanged: TCP ends by itself, and the peer still reads what was written.
+      if (connection.state !== 'closing' || (error !== null && error !== connection.error)) connection.terminate()
+      connection.whenGone(finish)
     }
-    // Both Close frames were exchanged: TCP ends by itself, and the peer still reads what was written.
-    if (connection.state !== 'closing' || (error !== null && error !== connection.error)) connection.terminate()
-    connection.whenGone(finish)
   }
 
   #attach(socket: Duplex, handshake: Handshake, head: Buffer, messages: Chain<MessageContext> | null): void {
@@ -344,4 +345,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 function openNextTick(websocket: WebSocket, connection: Connection): void {
   if (connection.state === 'open' && !websocket.destroyed) websocket.emit('open')
   connection.pipeline.resume()
+  // A socket that had ended before it was taken over does not say so again.
+  if (connection.pipeline.socket.readableEnded) connection.pipeline.receiveEnd()
+  if (connection.pipeline.socket.closed) connection.pipeline.receiveGone()
 }

@@ -185,6 +185,22 @@ t.test("messages that handlers still have when the connection ends come before '
   t.same(log, ['a', 1006])
 })
 
+t.test('a handler that terminates its connection is the last one', async t => {
+  for (const how of ['terminate', 'destroy'] as const) {
+    const { ws, peer } = rawServer()
+    let handled = 0
+    ws.messages.use(() => {
+      handled++
+      ws[how]()
+    })
+    const gone = closed(ws)
+    await peer.send(maskedFrame(0x81, 'a'), maskedFrame(0x81, 'b'), maskedFrame(0x81, 'c'))
+    t.same(await gone, [1006, ''])
+    await turns()
+    t.equal(handled, 1)
+  }
+})
+
 t.test('our close() passes handlers whose messages nobody reads', async t => {
   const { ws, peer } = rawServer()
   ws.messages.use((_ctx, next) => next())

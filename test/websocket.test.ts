@@ -120,6 +120,17 @@ t.test('[request, socket]: without protocols or options, and with an address tha
   }
 })
 
+t.test('[request, socket] of a connection that is over already', async t => {
+  const destroyed = new PassThrough().destroy()
+  await once(destroyed, 'close')
+  t.same(await closed(new WebSocket([answeredRequest(), destroyed])), [1006, ''])
+  const [near, ended] = duplexPair()
+  near.end()
+  ended.resume()
+  await once(ended, 'end')
+  t.same(await closed(new WebSocket([answeredRequest(), ended])), [1006, ''])
+})
+
 t.test('a request without a url', async t => {
   const ws = new WebSocket([{ headers: {} } as IncomingMessage, new PassThrough()], [], { protocol: 'p' })
   t.equal(ws.url, '')
