@@ -43,7 +43,6 @@ export interface Ending {
   readonly error: Error | null
 }
 
-const NO_DATA = Buffer.alloc(0)
 /** What a server gives in place of an address: what it has, it attaches itself. */
 const NO_ADDRESS = [] as unknown as Address
 
@@ -117,7 +116,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     this.url = ''
     if (address === NO_ADDRESS) return
     if (Array.isArray(address)) {
-      const [request, socket, head = NO_DATA] = address as Exclude<Address, string | URL>
+      const [request, socket, head = Buffer.alloc(0)] = address as Exclude<Address, string | URL>
       this.url = request.url ?? ''
       this.upgradeReq = request
       this.#attach(socket, takenOver(request, given), head, null)
@@ -317,8 +316,8 @@ export class WebSocket<State = unknown> extends SendingDuplex {
       this.unpipeSources()
       // An 'error' that nobody listens to would end the process. A close code is no fault, and 'close' tells it; `finished`,
       // pipelines and `for await` have it from the stream itself.
-      const isFault = !(error instanceof ConnectionClosedError) || error.cause !== undefined
-      callback(isFault && this.listenerCount('error') > 0 ? error : null)
+      const isCode = error instanceof ConnectionClosedError && error.cause === undefined
+      callback(isCode || this.listenerCount('error') === 0 ? null : error)
       process.nextTick(() => this.emit('close', connection?.closeCode ?? 1006, connection?.closeReason ?? ''))
     }
     if (connection === null) finish()
