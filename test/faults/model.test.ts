@@ -229,7 +229,7 @@ async function check(commands: Iterable<fc.AsyncCommand<Model, Real>>): Promise<
   }
   await Promise.all(
     ends.map(({ websocket, events }) =>
-      events.includes('close') ? null : new Promise(resolve => websocket.on('close', resolve)),
+      events.includes('close') ? Promise.resolve() : new Promise(resolve => websocket.on('close', resolve)),
     ),
   )
   await turns(3)
