@@ -40,6 +40,7 @@ for (const [pause, ms] of [
       client.resume()
       const total = 64 * MIB
       const flooding = flood(client, total)
+      while (server.readableLength === 0) await new Promise(setImmediate)
       await still(() => client.bytesSent)
       t.ok(server.bytesReceived <= 2 * 64 * KIB, `the process read ${server.bytesReceived} bytes`)
       t.equal(server.readableLength, 1, 'one message waits')
