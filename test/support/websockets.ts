@@ -21,6 +21,7 @@ t.afterEach(() => {
 
 function noted(ws: WebSocket): WebSocket {
   opened.add(ws)
+  ws.once('close', () => opened.delete(ws))
   return ws
 }
 
