@@ -20,8 +20,8 @@ t.afterEach(() => {
 })
 
 function noted(ws: WebSocket): WebSocket {
+  for (const other of opened) if (other.closed) opened.delete(other)
   opened.add(ws)
-  ws.once('close', () => opened.delete(ws))
   return ws
 }
 
