@@ -64,12 +64,14 @@ t.test('before it is open, everything has a value', async t => {
   t.equal(ws.upgradeReq, undefined)
   t.equal(ws.server, null)
   t.equal(ws.pipeline, null)
+  t.equal(ws.ending, null)
   t.ok(Number.isNaN(ws.latency))
   t.same(ws.state, {})
   t.throws(() => ws.messages, { code: 'WS_ERR_NOT_OPEN' })
   const gone = new Promise<void>(resolve => ws.whenGone(resolve))
   ws.close()
   await gone
+  t.equal(ws.protocolVersion, 13, 'and when it never will be')
   const older = new WebSocket('ws://127.0.0.1:1/', {
     protocolVersion: 8,
     createConnection: () => new PassThrough() as never,
