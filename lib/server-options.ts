@@ -28,7 +28,7 @@ export interface ServerOptions extends ConnectionOptions {
   readonly disableHixie?: boolean
   /** Keeps the open connections in `clients`. Default true. */
   readonly clientTracking?: boolean
-  /** Connections at a time; above it an upgrade gets 503. Default: any number. */
+  /** Connections at a time; above it an upgrade gets 503. Default: no limit. */
   readonly maxConnections?: number
   /** Upgrades at a time that have not been answered; above it one gets 503. Default 1,000. */
   readonly maxPendingUpgrades?: number

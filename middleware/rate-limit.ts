@@ -10,9 +10,9 @@ import {
 
 /** Options of `rateLimit`: at least one of `messages` and `bytes`. */
 export interface RateLimitOptions<State = unknown> {
-  /** How many messages may come `per` so long. Default: any number. */
+  /** How many messages may come `per` so long. Default: no limit. */
   readonly messages?: number
-  /** How many bytes of messages may come `per` so long, text counted as UTF-8. Default: any number. */
+  /** How many bytes of messages may come `per` so long, text counted as UTF-8. Default: no limit. */
   readonly bytes?: number
   /** The time that these are for: a word, or milliseconds. Default `'second'`. */
   readonly per?: 'second' | 'minute' | 'hour' | number
