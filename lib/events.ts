@@ -45,9 +45,19 @@ export interface WebSocketEvents {
 type AnyListener = (...args: never[]) => void
 type Listener<Event extends keyof WebSocketEvents> = (...args: WebSocketEvents[Event]) => void
 
+const FLAGS: Readonly<Record<'text' | 'binary', readonly [plain: MessageFlags, masked: MessageFlags]>> = {
+  text: [Object.freeze({ binary: false, masked: false }), Object.freeze({ binary: false, masked: true })],
+  binary: [Object.freeze({ binary: true, masked: false }), Object.freeze({ binary: true, masked: true })],
+}
+
+/** What to tell of a message: one of four objects, and none of its own. */
+function flagsOf(kind: 'text' | 'binary', isMasked: boolean): MessageFlags {
+  return FLAGS[kind][isMasked ? 1 : 0]
+}
+
 /** The one `'data'` listener behind all `'message'` listeners of a connection. */
 function emitMessage(this: EventedDuplex, data: Message): void {
-  this.emit('message', data, { binary: typeof data !== 'string', masked: this.isPeerMasked })
+  this.emit('message', data, flagsOf(typeof data === 'string' ? 'text' : 'binary', this.isPeerMasked))
 }
 
 export interface EventedDuplex {

@@ -139,7 +139,7 @@ export class MessageFlow {
     // To a stream null is its end.
     if (data === null) throw optionTypeError('WS_ERR_INVALID_DATA_SENT', 'ctx.data must not be null')
     // A handler that settles before its `next` would bring it behind the end.
-    if (this.#outcome !== null || this.#websocket.push(data)) return
+    if (this.#outcome !== null || this.#websocket.deliver(data)) return
     if (this.#isHurried) this.#hurriedBytes += bytes
     else this.#connection.pipeline.stop()
   }
