@@ -6,6 +6,11 @@ import type { Duplex } from './stream.js'
 /** Told when what it stands for was handed to the operating system, or will never be. */
 export type FlushCallback = (error?: Error | null) => void
 
+/** Who reads the chunks that a socket brings. */
+export interface ChunkListener {
+  receive(chunk: Buffer): void
+}
+
 /** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
 const COPY_UP_TO = 4_096
 /** Text up to this many characters, each of at most three bytes, is encoded right into the slab. */
@@ -19,8 +24,27 @@ let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
 let slabUsed = 0
 let slabOwner: FrameWriter | null = null
 
-/** The writers that have something to write when the tick ends. */
+/** The writers that have something to write when the tick ends, or when the chunk has been read. */
 let waiting: FrameWriter[] = []
+/** A chunk is being read: what it is answered with is written behind it, and not a tick later. */
+let isReading = false
+
+/**
+ * Reads a chunk; what is written meanwhile, be it to a thousand connections, leaves behind it in one write to each. A tick of
+ * its own for the answers would cost a quarter of a microsecond a chunk.
+ */
+export function gatherWhile(listener: ChunkListener, chunk: Buffer): void {
+  const isOutermost = !isReading
+  isReading = true
+  try {
+    listener.receive(chunk)
+  } finally {
+    if (isOutermost) {
+      isReading = false
+      if (waiting.length > 0) flushWaiting()
+    }
+  }
+}
 
 function flushWaiting(): void {
   const writers = waiting
@@ -186,7 +210,7 @@ export class FrameWriter {
 
   #schedule(bytes: number): void {
     if (!this.#isWaiting) {
-      if (waiting.length === 0) process.nextTick(flushWaiting)
+      if (waiting.length === 0 && !isReading) process.nextTick(flushWaiting)
       waiting.push(this)
       this.#isWaiting = true
     }

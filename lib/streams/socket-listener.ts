@@ -1,11 +1,11 @@
+import { type ChunkListener, gatherWhile } from './frame-writer.js'
 import type { Duplex } from './stream.js'
 
 /** Who hears what happens on a socket. */
-export interface SocketListener {
+export interface SocketListener extends ChunkListener {
   /** What the socket said was wrong, until it is gone. */
   socketError: Error | null
   readonly owner: { onDrain(): void }
-  receive(chunk: Buffer): void
   receiveEnd(): void
   receiveGone(): void
 }
@@ -15,7 +15,7 @@ type Joined = Duplex & { [kListener]: SocketListener }
 
 // One handler of each kind for all connections: a closure a connection would cost memory on each of them.
 function onData(this: Joined, chunk: Buffer): void {
-  this[kListener].receive(chunk)
+  gatherWhile(this[kListener], chunk)
 }
 function onEnd(this: Joined): void {
   this[kListener].receiveEnd()
