@@ -8,13 +8,13 @@ import { MessageFlow } from './message-flow.js'
 import { MessageWriter } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
 import type { SendCallback, SendOptions } from './outgoing.js'
+import { Pings } from './pings.js'
 import { CloseCode, isCloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
 import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
-import { Opcode } from './protocol/opcode.js'
-import { RoundTrips } from './round-trips.js'
+import { FrameWriter } from './streams/frame-writer.js'
 import { Pipeline, type PipelineOwner } from './streams/pipeline.js'
 import type { WebSocket } from './websocket.js'
 
@@ -24,8 +24,6 @@ import type { WebSocket } from './websocket.js'
  */
 export class Connection implements PipelineOwner, KeptAlive {
   readonly pipeline: Pipeline
-  /** What is sent. */
-  readonly outbound: MessageWriter
   readonly handshake: Handshake
   readonly settings: ConnectionSettings
   /** Why the connection failed, where it did. */
@@ -37,11 +35,12 @@ export class Connection implements PipelineOwner, KeptAlive {
   probedAt = 0
 
   readonly #websocket: WebSocket
-  readonly #flow: MessageFlow
+  readonly #messages: Chain<MessageContext> | null
+  /** Both are made when they are first asked for: an idle connection has neither. */
+  #flow: MessageFlow | null = null
+  #outbound: MessageWriter | null = null
   #state: ConnectionState = 'open'
-  /** Made for the first ping. */
-  #roundTrips: RoundTrips | null = null
-  #pendingPong: Buffer | null = null
+  #pings: Pings | null = null
   #closeTimer: NodeJS.Timeout | null = null
   #keepAlive: KeepAliveGroup | null = null
   #onGone: Set<() => void> | null = null
@@ -58,9 +57,8 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#websocket = websocket
     this.handshake = handshake
     this.settings = settings
-    this.#flow = new MessageFlow(this, websocket, messages)
+    this.#messages = messages
     this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings), head)
-    this.outbound = new MessageWriter(this.pipeline.writer, handshake)
     if (settings.maxLifetimeMs !== Number.POSITIVE_INFINITY) {
       // Less up to a tenth: clients that came together do not come back together.
       const lifetimeMs = Math.ceil(settings.maxLifetimeMs * (1 - Math.random() / 10))
@@ -74,6 +72,17 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   get state(): ConnectionState {
     return this.#state
+  }
+
+  /** What is sent. */
+  get outbound(): MessageWriter {
+    this.#outbound ??= new MessageWriter(new FrameWriter(this.pipeline.socket), this.handshake)
+    return this.#outbound
+  }
+
+  /** Bytes that were sent and that the operating system has not taken. */
+  get bufferedBytes(): number {
+    return this.#outbound?.frames.bufferedBytes ?? 0
   }
 
   get isMasked(): boolean {
@@ -90,7 +99,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Milliseconds of the last round trip of a ping, NaN before there was one. */
   get latency(): number {
-    return this.#roundTrips?.latencyMs ?? Number.NaN
+    return this.#pings?.roundTrips.latencyMs ?? Number.NaN
   }
 
   /** Whether we are the ones that hold the peer back. */
@@ -100,23 +109,23 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Whether a write should wait for `'drain'`. */
   get isFull(): boolean {
-    const { socket, writer } = this.pipeline
-    return socket.writableNeedDrain && writer.bufferedBytes >= this.settings.writableHighWaterMark
+    return this.pipeline.socket.writableNeedDrain && this.bufferedBytes >= this.settings.writableHighWaterMark
   }
 
   /** The chain that messages pass, for one to be added: the connection's own, that goes on from its server's. */
   get messages(): Chain<MessageContext> {
-    return this.#flow.ownChain()
+    return this.#inbound.ownChain()
   }
 
   /** The reader takes more. */
   read(): void {
-    this.#flow.read()
+    if (this.#flow === null) this.pipeline.resume()
+    else this.#flow.read()
   }
 
   /** Takes no more messages, and calls back when the handlers of those that were taken have settled, their replies sent. */
   finishHandlers(callback: () => void): void {
-    this.#flow.finish(callback)
+    this.#inbound.finish(callback)
   }
 
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
@@ -143,35 +152,26 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Ends the connection where too much waits to be sent, `more` bytes elsewhere included. Returns whether it goes on. */
   limitBuffered(more: number): boolean {
-    if (this.pipeline.writer.bufferedBytes + more <= this.settings.maxBufferedBytes) return true
+    if (this.bufferedBytes + more <= this.settings.maxBufferedBytes) return true
     this.onFail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'))
     return false
   }
 
   /** Frames a message, or a part of one, and writes it; `compressed` is what `compress` made of it. */
   send(payload: string | Buffer, options: SendOptions, callback?: SendCallback, compressed?: Buffer): void {
-    const { writer } = this.pipeline
     if (!this.limitBuffered(0)) {
       callback?.(this.error)
       return
     }
     this.outbound.write(payload, options, compressed)
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'sent', payload)
-    if (callback !== undefined) writer.onFlush(callback)
+    if (callback !== undefined) this.outbound.frames.onFlush(callback)
   }
 
-  /** Sends a ping; resolves with the milliseconds until its pong, with NaN where hixie-76 has neither. */
-  ping(payload: Buffer, isMasked?: boolean): Promise<number> {
-    if (this.isHixie76) return Promise.resolve(Number.NaN)
-    this.pipeline.writer.writeFrame(true, false, Opcode.ping, isMasked ?? this.isMasked, payload)
-    this.#roundTrips ??= new RoundTrips()
-    return this.#roundTrips.start(payload)
-  }
-
-  /** Sends a pong; hixie-76 has none. */
-  pong(payload: Buffer, isMasked: boolean = this.isMasked): void {
-    this.#pendingPong = null
-    if (!this.isHixie76) this.pipeline.writer.writeFrame(true, false, Opcode.pong, isMasked, payload)
+  /** Its pings and pongs. */
+  get pings(): Pings {
+    this.#pings ??= new Pings(this)
+    return this.#pings
   }
 
   /**
@@ -183,7 +183,7 @@ export class Connection implements PipelineOwner, KeptAlive {
     if (!this.#move('send close')) return
     this.outbound.writeClose(payload)
     this.#startCloseTimer()
-    this.#flow.hurry()
+    this.#inbound.hurry()
   }
 
   /** Calls back when the Close frame, and all before it, was handed to the operating system; or when that cannot be any more. */
@@ -194,8 +194,8 @@ export class Connection implements PipelineOwner, KeptAlive {
       isDone = true
     }
     // A socket that has ended takes no write whose callback would tell, and one that is destroyed may forget to.
-    this.whenGone(() => this.#flow.onFinished(finish))
-    if (!this.pipeline.socket.writableEnded) this.pipeline.writer.onFlush(error => error || finish())
+    this.whenGone(() => this.#inbound.onFinished(finish))
+    if (!this.pipeline.socket.writableEnded) this.outbound.frames.onFlush(error => error || finish())
   }
 
   /** Ends the connection because of an error: says the code to the peer, takes nothing more from it. */
@@ -220,12 +220,12 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   probe(): void {
-    if (this.#state === 'open') void this.ping(Buffer.from(`sluice ${Math.round(performance.now())}`))
+    if (this.#state === 'open') void this.pings.ping(Buffer.from(`sluice ${Math.round(performance.now())}`))
   }
 
   reassure(): void {
     // 5.5.3: a pong that no ping asked for is a heartbeat. Where the socket is full there are bytes of ours on the way.
-    if (this.#state === 'open' && !this.pipeline.socket.writableNeedDrain) this.pong(Buffer.alloc(0))
+    if (this.#state === 'open' && !this.pipeline.socket.writableNeedDrain) this.pings.pong(Buffer.alloc(0))
   }
 
   timeOut(): void {
@@ -235,20 +235,16 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onMessage(message: Message): void {
-    this.#flow.receive(message)
+    this.#inbound.receive(message)
   }
 
   onPing(payload: Buffer): void {
-    // 5.5.3: only the latest ping needs an answer. Where the peer does not read, no more than one answer waits for it.
-    if (this.#state === 'open' || this.#state === 'close sent') {
-      if (this.pipeline.socket.writableNeedDrain) this.#pendingPong = Buffer.from(payload)
-      else this.pong(payload)
-    }
+    if (this.#state === 'open' || this.#state === 'close sent') this.pings.answer(payload)
     this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked })
   }
 
   onPong(payload: Buffer): void {
-    this.#roundTrips?.answer(payload)
+    this.#pings?.roundTrips.answer(payload)
     this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked })
   }
 
@@ -262,7 +258,7 @@ export class Connection implements PipelineOwner, KeptAlive {
       this.outbound.writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
     this.#startCloseTimer()
     this.#finishTcp()
-    this.#flow.end()
+    this.#inbound.end()
   }
 
   onFail(error: RemoteProtocolError): void {
@@ -281,13 +277,14 @@ export class Connection implements PipelineOwner, KeptAlive {
     // Without a Close frame it ends as well: nothing can be sent from now on.
     this.#move('receive close')
     this.#move('send close')
-    this.pipeline.socket.end()
+    // Ending it twice would make Node write an error, stack and all, for nobody.
+    if (!this.pipeline.socket.writableEnded) this.pipeline.socket.end()
     this.#startCloseTimer()
-    this.#flow.end()
+    this.#inbound.end()
   }
 
   onDrain(): void {
-    if (this.#pendingPong !== null) this.pong(this.#pendingPong)
+    this.#pings?.catchUp()
     const callbacks = this.#onDrained ?? []
     this.#onDrained = null
     for (const callback of callbacks) callback()
@@ -302,17 +299,16 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#closeTimer = null
     this.#keepAlive?.delete(this)
     this.#websocket.server?.forget(this.#websocket)
-    this.#pendingPong = null
     if (closeChannel.hasSubscribers) {
       const { closeCode: code, closeReason: reason } = this
       closeChannel.publish({ websocket: this.#websocket, code, reason, error: this.error } satisfies CloseDiagnostics)
     }
-    const closed = this.closedError()
-    this.pipeline.writer.discard(closed)
-    this.#roundTrips?.lose(closed)
+    const closed = (): Error => this.closedError()
+    this.#outbound?.frames.discard(closed)
+    this.#pings?.lose(closed)
     for (const callback of this.#onGone ?? []) callback()
     this.#onGone = null
-    this.#flow.expire(this.settings.closeTimeoutMs)
+    this.#inbound.expire(this.settings.closeTimeoutMs)
   }
 
   /** What the end of this connection is for those that still wait for something. */
@@ -321,6 +317,12 @@ export class Connection implements PipelineOwner, KeptAlive {
     const wasClean = this.error === null && this.closeCode !== CloseCode.abnormal
     const cause = this.error === null ? undefined : { cause: this.error }
     return new ConnectionClosedError(this.closeCode, this.closeReason, wasClean, cause)
+  }
+
+  /** The way of the messages that come. */
+  get #inbound(): MessageFlow {
+    this.#flow ??= new MessageFlow(this, this.#websocket, this.#messages)
+    return this.#flow
   }
 
   #move(event: ConnectionEvent): boolean {
@@ -332,7 +334,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   /** 7.1.1: the server ends TCP first, FIN before anything else; a client waits for that, unless it is the one that fails. */
   #finishTcp(): void {
     if (this.handshake.role === 'client' && this.error === null) return
-    this.pipeline.writer.flush()
+    this.#outbound?.frames.flush()
     this.pipeline.socket.end()
   }
 

@@ -21,6 +21,18 @@ export interface Handshake {
   readonly compression?: Compression | null
 }
 
+const PLAIN = new Map<ProtocolVersion, Handshake>(
+  ([13, 8, 'hixie-76'] as const).map(version => [
+    version,
+    Object.freeze({ role: 'server', version, protocol: '', extensions: '', compression: null }),
+  ]),
+)
+
+/** The handshake of a server's end without a subprotocol and without extensions. */
+export function plainHandshake(version: ProtocolVersion): Handshake {
+  return PLAIN.get(version) as Handshake
+}
+
 /** What the request, and whoever answered it, say of a handshake that is over. */
 export function takenOver(
   { headers }: IncomingMessage,

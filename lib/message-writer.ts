@@ -10,15 +10,16 @@ export class MessageWriter {
   /** Messages whose last part was written. */
   messagesSent = 0
 
-  readonly #writer: FrameWriter
+  /** What writes the frames. */
+  readonly frames: FrameWriter
   readonly #handshake: Handshake
   readonly #hixie76: Hixie76Writer | null
   #isFragmenting = false
 
-  constructor(writer: FrameWriter, handshake: Handshake) {
-    this.#writer = writer
+  constructor(frames: FrameWriter, handshake: Handshake) {
+    this.frames = frames
     this.#handshake = handshake
-    this.#hixie76 = handshake.version === 'hixie-76' ? new Hixie76Writer(writer) : null
+    this.#hixie76 = handshake.version === 'hixie-76' ? new Hixie76Writer(frames) : null
   }
 
   /** Whether the last part of a message is still to be written. */
@@ -50,7 +51,7 @@ export class MessageWriter {
       const opcode = this.#isFragmenting ? Opcode.continuation : isBinary ? Opcode.binary : Opcode.text
       const isMasked = options.mask ?? this.#handshake.role === 'client'
       const squeezed = compressed ?? this.#compressorFor(payload, options)?.compressSync(bytesOf(payload))
-      this.#writer.writeFrame(fin, squeezed !== undefined, opcode, isMasked, squeezed ?? payload)
+      this.frames.writeFrame(fin, squeezed !== undefined, opcode, isMasked, squeezed ?? payload)
     }
     this.#isFragmenting = !fin
     if (fin) this.messagesSent++
@@ -59,7 +60,7 @@ export class MessageWriter {
   /** Writes a Close frame with this payload, or what hixie-76 has for one. */
   writeClose(payload: Buffer): void {
     if (this.#hixie76 !== null) this.#hixie76.close()
-    else this.#writer.writeFrame(true, false, Opcode.close, this.#handshake.role === 'client', payload)
+    else this.frames.writeFrame(true, false, Opcode.close, this.#handshake.role === 'client', payload)
   }
 
   #compressorFor(payload: string | Buffer, options: SendOptions): Compressor | null {

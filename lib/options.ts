@@ -1,6 +1,7 @@
 import { type DeflateSettings, deflateSettings, type PerMessageDeflateOptions } from './compression.js'
 import { booleanOption, numberOption } from './option-value.js'
 import { CLIENT_LIMITS, type Limits, SERVER_LIMITS } from './protocol/limits.js'
+import type { DuplexOptions } from './streams/stream.js'
 
 /** The options that a server and a client share: what protects a connection. docs/limits.md has the table. */
 export interface ConnectionOptions {
@@ -34,6 +35,8 @@ export interface ConnectionOptions {
 
 /** The options of a connection with every default in its place. */
 export interface ConnectionSettings extends Required<Omit<ConnectionOptions, 'perMessageDeflate'>> {
+  /** What the Duplex of each connection is made with. */
+  readonly duplex: DuplexOptions
   /** How messages are compressed, null for not at all. */
   readonly deflate: DeflateSettings | null
 }
@@ -44,7 +47,7 @@ const MAX_TIMEOUT_MS = 2_147_483_647
 
 /** The smallest and the largest value of each, and whether `Infinity`, "no limit", is one of them. */
 const RANGES: Record<
-  Exclude<keyof ConnectionSettings, 'allowNonMinimalLength' | 'deflate'>,
+  Exclude<keyof ConnectionSettings, 'allowNonMinimalLength' | 'deflate' | 'duplex'>,
   [least: number, most: number, infinite: boolean]
 > = {
   handshakeTimeoutMs: [1, MAX_TIMEOUT_MS, true],
@@ -65,6 +68,7 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
   const number = (name: keyof typeof RANGES, fallback: number = defaults[name]): number =>
     numberOption(name, options[name], fallback, RANGES[name])
   const maxMessageBytes = number('maxMessageBytes')
+  const writableHighWaterMark = number('writableHighWaterMark')
   return Object.freeze({
     handshakeTimeoutMs: number('handshakeTimeoutMs'),
     closeTimeoutMs: number('closeTimeoutMs'),
@@ -72,12 +76,19 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
     keepAliveTimeoutMs: number('keepAliveTimeoutMs'),
     maxMessageBytes,
     maxHeaderBytes: number('maxHeaderBytes'),
-    writableHighWaterMark: number('writableHighWaterMark'),
+    writableHighWaterMark,
     maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
     maxTotalBufferedBytes: number('maxTotalBufferedBytes'),
     maxLifetimeMs: number('maxLifetimeMs'),
     messageConcurrency: number('messageConcurrency'),
     deflate: deflateSettings(options.perMessageDeflate, defaults === CLIENT_LIMITS),
+    duplex: Object.freeze({
+      objectMode: true,
+      readableHighWaterMark: 1,
+      writableHighWaterMark,
+      allowHalfOpen: false,
+      emitClose: false,
+    }),
     allowNonMinimalLength: booleanOption('allowNonMinimalLength', options.allowNonMinimalLength, false),
   })
 }

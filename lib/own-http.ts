@@ -18,8 +18,6 @@ const STATUS: ReadonlyMap<string | undefined, number> = new Map([
   ['HPE_HEADER_OVERFLOW', 431],
 ])
 
-/** When a connection was made, for the deadline of its handshake. */
-const connectedAt: WeakMap<Duplex, number> = new WeakMap()
 const failed: WeakSet<Duplex> = new WeakSet()
 
 /** Makes the http server of a WebSocket server that has a port of its own: it answers nothing but upgrades. */
@@ -35,7 +33,6 @@ export function createOwnHttp(settings: ConnectionSettings): HttpServer {
   })
   // One more than is allowed, for it to be seen that there are too many: Node leaves the rest out in silence.
   http.maxHeadersCount = MAX_HEADERS + 1
-  http.on('connection', (socket: Duplex) => connectedAt.set(socket, performance.now()))
   http.on('request', answerPlainRequest)
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     answerClientError(error, socket, settings.closeTimeoutMs)
@@ -43,10 +40,9 @@ export function createOwnHttp(settings: ConnectionSettings): HttpServer {
   return http
 }
 
-/** Milliseconds since the connection was made; 0 where it is not one of a server of our own. */
-export function sinceConnect(socket: Duplex): number {
-  const at = connectedAt.get(socket)
-  return at === undefined ? 0 : performance.now() - at
+/** Answers a connection whose request did not come in time. */
+export function answerLate(socket: Duplex, timeoutMs: number): void {
+  answerClientError(Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket, timeoutMs)
 }
 
 function answerPlainRequest(request: IncomingMessage, response: ServerResponse): void {

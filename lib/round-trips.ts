@@ -41,7 +41,7 @@ export class RoundTrips {
   }
 
   /** The connection is gone. */
-  lose(error: Error): void {
-    for (const trip of this.#waiting.splice(0)) trip.reject(error)
+  lose(error: () => Error): void {
+    for (const trip of this.#waiting.splice(0)) trip.reject(error())
   }
 }

@@ -13,7 +13,7 @@ import {
 } from './outgoing.js'
 import { CloseCode } from './protocol/close-code.js'
 import { LocalProtocolError, optionTypeError } from './protocol/errors.js'
-import { type DuplexOptions, setNeedDrain, takeNeedDrain } from './streams/stream.js'
+import { isUnwritten, setNeedDrain, takeNeedDrain } from './streams/stream.js'
 
 const NO_DATA = Buffer.alloc(0)
 const NO_OPTIONS: SendOptions = Object.freeze({})
@@ -29,11 +29,6 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   #isClosedHere = false
   /** What is piped into this stream. */
   #sources: Set<NodeJS.ReadableStream> | null = null
-
-  constructor(options: DuplexOptions) {
-    super(options)
-    super.on('pipe', rememberSource)
-  }
 
   /** The connection, null before it is open. */
   protected abstract get connection(): Connection | null
@@ -96,7 +91,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   override write(chunk: Sendable, encoding?: BufferEncoding | SendCallback, callback?: SendCallback): boolean {
     const told = typeof encoding === 'function' ? encoding : callback
     const connection = this.connection
-    if (connection !== null && connection.state !== 'open' && !this.writableEnded && !this.destroyed) {
+    if (connection !== null && connection.state !== 'open' && !this.#isOver) {
       // As on a browser's WebSocket that is closing, it goes nowhere; the stream ends by itself.
       if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
       return true
@@ -122,7 +117,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
    */
   ping(data?: ControlData, options?: SendOptions, dontFailWhenClosed = false): Promise<number> {
     const payload = controlPayload(data)
-    return this.#controlled(dontFailWhenClosed)?.ping(payload, options?.mask) ?? Promise.resolve(Number.NaN)
+    return this.#controlled(dontFailWhenClosed)?.pings.ping(payload, options?.mask) ?? Promise.resolve(Number.NaN)
   }
 
   /**
@@ -134,12 +129,12 @@ export abstract class SendingDuplex extends EventTargetDuplex {
    */
   pong(data?: ControlData, options?: SendOptions, dontFailWhenClosed = false): void {
     const payload = controlPayload(data)
-    this.#controlled(dontFailWhenClosed)?.pong(payload, options?.mask)
+    this.#controlled(dontFailWhenClosed)?.pings.pong(payload, options?.mask)
   }
 
   /** Says `'drain'` where it was promised; the connection calls it. @internal */
   emitDrain(): void {
-    if (this.writableLength === 0 && takeNeedDrain(this)) this.emit('drain')
+    if (!isUnwritten(this) && this.writableLength === 0 && takeNeedDrain(this)) this.emit('drain')
   }
 
   override _write(data: Sendable | Outgoing, _encoding: BufferEncoding, callback: SendCallback): void {
@@ -164,10 +159,11 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     connection.onFinished(callback)
   }
 
-  /** Notes a stream that is piped into this one. @internal */
-  addSource(source: NodeJS.ReadableStream): void {
-    this.#sources ??= new Set()
-    this.#sources.add(source)
+  protected override expectSource(): void {
+    if (this.#sources !== null) return
+    const sources = new Set<NodeJS.ReadableStream>()
+    this.#sources = sources
+    this.on('pipe', source => sources.add(source))
   }
 
   /**
@@ -210,13 +206,18 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     return this.connection !== null && this.connection.state !== 'open' && !this.#isClosedHere
   }
 
+  /** Whether nothing waits in the queue of the stream. */
   get #isIdle(): boolean {
-    return this.writableLength === 0 && this.writableCorked === 0 && !this.writableEnded && !this.destroyed
+    return isUnwritten(this) || (this.writableLength === 0 && this.writableCorked === 0 && !this.#isOver)
+  }
+
+  get #isOver(): boolean {
+    return !isUnwritten(this) && (this.writableEnded || this.destroyed)
   }
 
   #openConnection(options: SendOptions): Connection {
     const connection = this.connection
-    if (connection === null || connection.state !== 'open' || this.writableEnded || this.destroyed) {
+    if (connection === null || connection.state !== 'open' || this.#isOver) {
       throw new LocalProtocolError('WS_ERR_NOT_OPEN')
     }
     if (options.binary === true && connection.isHixie76) throw new LocalProtocolError('WS_ERR_BINARY_UNSUPPORTED')
@@ -282,10 +283,6 @@ function controlPayload(data: ControlData | undefined): Buffer {
   const payload = data === undefined ? NO_DATA : Buffer.from(toPayload(data) as string)
   if (payload.length > 125) throw new LocalProtocolError('WS_ERR_INVALID_CONTROL_PAYLOAD_SENT')
   return payload
-}
-
-function rememberSource(this: SendingDuplex, source: NodeJS.ReadableStream): void {
-  this.addSource(source)
 }
 
 /** Bytes that wait in our queue must not change under it. */

@@ -4,18 +4,20 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
-import { type Claimed, claimUpgrades } from './dispatcher.js'
+import { type Claim, type Claimed, claimUpgrades } from './dispatcher.js'
 import { booleanOption, functionOption, numberOption } from './option-value.js'
 import { type ConnectionSettings, connectionSettings } from './options.js'
-import { createOwnHttp, sinceConnect } from './own-http.js'
+import { answerLate, createOwnHttp } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { optionTypeError } from './protocol/errors.js'
-import { formatResponse } from './protocol/handshake.js'
+import { formatResponse, type RequestLike } from './protocol/handshake.js'
 import { SERVER_LIMITS } from './protocol/limits.js'
+import { Reception, type Take } from './reception.js'
 import type { CloseOptions, MiddlewareObject, ServerEvents, ServerOptions } from './server-options.js'
 import { Upgrade, type UpgradeCallback, type UpgradeOwner } from './upgrade.js'
 import { pathOf, type UpgradeContext } from './upgrade-context.js'
+import { isUpgradeRequest } from './upgrade-request.js'
 import { verifyClient } from './verify-client.js'
 import type { WebSocket } from './websocket.js'
 
@@ -43,6 +45,8 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   readonly #open: Set<WebSocket<State>>
   readonly #http: HttpServer | null
   readonly #isOwnHttp: boolean
+  /** Where the connections of an http server of our own come in. */
+  readonly #reception: Reception | null = null
   #claimed: Claimed | null = null
   readonly #pending: Set<Upgrade<State>> = new Set()
   readonly #maxConnections: number
@@ -50,6 +54,15 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   #closing: Promise<void> | null = null
   /** The http server of our own will not be listening. */
   #hasFailed = false
+
+  readonly #owner: UpgradeOwner<State> = {
+    server: this,
+    isFull: () => this.#open.size >= this.#maxConnections,
+    onOpen: websocket => {
+      if (websocket.readyState !== websocket.CLOSED) this.#open.add(websocket)
+    },
+    onEnd: upgrade => this.#pending.delete(upgrade),
+  }
 
   /**
    * @param callback called when a server of its own is listening
@@ -92,7 +105,10 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     this.#claimed = claimUpgrades(this.#http, this.path, this.#claim)
     this.#http.on('listening', this.#onListening).on('error', this.#onError)
     if (callback !== undefined) this.once('listening', callback)
-    if (this.#isOwnHttp) this.#http.listen({ port, host: options.host, backlog: options.backlog })
+    if (!this.#isOwnHttp) return
+    const { closeTimeoutMs } = this.settings
+    this.#reception = new Reception(this.#http, this.settings, this.#take, socket => answerLate(socket, closeTimeoutMs))
+    this.#http.listen({ port, host: options.host, backlog: options.backlog })
   }
 
   /** The chain that every message passes; the connections ask for it. @internal */
@@ -135,23 +151,11 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     upgradeHead: Buffer,
     callback: UpgradeCallback<State> = this.#emitConnection,
   ): void {
-    if (handled.has(request)) throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
-    handled.add(request)
-    const owner: UpgradeOwner<State> = {
-      server: this,
-      isFull: () => this.#open.size >= this.#maxConnections,
-      onOpen: websocket => {
-        this.#track(websocket)
-        callback(websocket, request)
-      },
-      onEnd: ended => this.#pending.delete(ended),
+    if (handled.has(request) || isUpgradeRequest(request)) {
+      throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
     }
-    const upgrade = new Upgrade(owner, request, socket, upgradeHead)
-    this.#pending.add(upgrade)
-    const isFull = this.#pending.size > this.#maxPendingUpgrades || owner.isFull()
-    if (this.#closing !== null || isFull) upgrade.refuse(503)
-    else if (this.path !== undefined && pathOf(request) !== this.path) upgrade.refuse(404)
-    else upgrade.run(this.settings.handshakeTimeoutMs - sinceConnect(socket))
+    handled.add(request)
+    this.#answer(request, socket, upgradeHead, request, callback)
   }
 
   /**
@@ -244,6 +248,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   #closeHttp(http: HttpServer): Promise<void> {
     // What is no WebSocket has nothing to wait for: a request half sent, or none yet.
     http.closeAllConnections()
+    this.#reception?.close()
     return new Promise(resolve => {
       if (this.#hasFailed) resolve()
       else if (http.listening) http.close(() => resolve())
@@ -251,13 +256,27 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     })
   }
 
-  #track(websocket: WebSocket<State>): void {
-    if (websocket.readyState !== websocket.CLOSED) this.#open.add(websocket)
+  #answer(
+    request: IncomingMessage,
+    socket: Duplex,
+    early: Buffer,
+    head: RequestLike,
+    callback: UpgradeCallback<State>,
+  ): void {
+    const leftMs = this.settings.handshakeTimeoutMs - (this.#reception?.leave(socket) ?? 0)
+    const upgrade = new Upgrade(this.#owner, request, socket, early, head, callback)
+    this.#pending.add(upgrade)
+    const isFull = this.#pending.size > this.#maxPendingUpgrades || this.#owner.isFull()
+    if (this.#closing !== null || isFull) upgrade.refuse(503)
+    else if (this.path !== undefined && pathOf(request) !== this.path) upgrade.refuse(404)
+    else upgrade.run(leftMs)
   }
 
-  #claim = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    this.handleUpgrade(request, socket, head)
-  }
+  /** An upgrade on the http server that was given. */
+  #claim: Claim = (request, socket, early) => this.handleUpgrade(request, socket, early)
+
+  /** A plain upgrade on an http server of our own. */
+  #take: Take = (request, socket, early, head) => this.#answer(request, socket, early, head, this.#emitConnection)
 
   #emitConnection: UpgradeCallback<State> = (websocket, request) => {
     this.emit('connection', websocket, request)

@@ -46,16 +46,12 @@ export class UpgradeContext<State = unknown> {
   readonly origin: string | undefined
   /** The subprotocols offered, in the client's order of preference. Middleware may take out what is none, as a token. */
   protocols: readonly string[]
-  /** Aborted when the client goes away, or the deadline passes. */
-  readonly signal: AbortSignal
-  /** What middleware found out; becomes `socket.state`. */
-  state: State = {} as State
   /** What a router took out of the path. */
   params: Record<string, string> = {}
   /** Whether the client came over TLS. */
   secure: boolean
-  /** The address of the client. */
-  ip: string
+  /** The address of the client; empty where the socket has none. */
+  ip = ''
   /** The HTTP status of a refusal. Default 403. */
   status: number | undefined = undefined
   /** The body of a refusal. */
@@ -65,21 +61,49 @@ export class UpgradeContext<State = unknown> {
   /** The headers to be sent, of the 101 or of the refusal: lower-case name → name and value. */
   readonly answerHeaders: Map<string, readonly [name: string, value: string | readonly string[]]> = new Map()
 
+  readonly #abort: { readonly signal: AbortSignal }
+  #state: State | undefined = undefined
   #protocol: string
   #url: URL | undefined
   #messages: Chain<MessageContext<State>> | null = null
 
-  constructor(server: Server<State>, request: IncomingMessage, socket: Duplex, asked: Asked, signal: AbortSignal) {
+  constructor(
+    server: Server<State>,
+    request: IncomingMessage,
+    socket: Duplex,
+    asked: Asked,
+    abort: { readonly signal: AbortSignal },
+  ) {
     this.server = server
     this.request = request
     this.socket = socket
     this.version = asked.version
     this.origin = asked.origin
     this.protocols = asked.protocols
-    this.signal = signal
+    this.#abort = abort
     this.secure = (socket as Partial<TLSSocket>).encrypted === true
-    this.ip = (socket as Partial<TLSSocket>).remoteAddress ?? ''
     this.#protocol = asked.protocols[0] ?? ''
+  }
+
+  /** Aborted when the client goes away, or the deadline passes. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** What middleware found out; becomes `socket.state`. */
+  get state(): State {
+    if (this.websocket !== undefined) return this.websocket.state
+    this.#state ??= {} as State
+    return this.#state
+  }
+  set state(state: State) {
+    if (this.websocket === undefined) this.#state = state
+    else this.websocket.state = state
+  }
+
+  /** The state, where middleware has asked for it or set it. @internal */
+  get givenState(): State | undefined {
+    return this.#state
   }
 
   get headers(): Headers {

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type UpgradeDiagnostics, upgradeChannel } from './diagnostics.js'
-import { compressionOf, type ProtocolVersion } from './handshake.js'
+import { compressionOf, type Handshake, type ProtocolVersion, plainHandshake } from './handshake.js'
+import { LateAbort } from './late-abort.js'
 import { CloseCode } from './protocol/close-code.js'
 import { HandshakeError } from './protocol/errors.js'
 import {
@@ -10,6 +12,7 @@ import {
   checkRequest,
   type HandshakeFault,
   isHixie76Request,
+  type RequestLike,
 } from './protocol/handshake.js'
 import {
   type AcceptedHixie76,
@@ -34,7 +37,7 @@ export interface UpgradeOwner<State> {
   readonly server: Server<State>
   /** Whether there are as many connections as there may be. */
   isFull(): boolean
-  /** The connection is open. */
+  /** The connection is open; called before who asked for it gets it. */
   onOpen(websocket: WebSocket<State>): void
   /** The upgrade is answered, or its client gone; called once, before `onOpen`. */
   onEnd(upgrade: Upgrade<State>): void
@@ -65,7 +68,9 @@ export class Upgrade<State> {
   readonly #owner: UpgradeOwner<State>
   readonly #request: IncomingMessage
   readonly #socket: Duplex
-  readonly #abort = new AbortController()
+  readonly #head: RequestLike
+  readonly #callback: UpgradeCallback<State>
+  readonly #abort = new LateAbort()
   /** What came behind the request. */
   #early: Buffer
   /** Nothing more is to be done: it is answered, or the client gone. */
@@ -77,12 +82,23 @@ export class Upgrade<State> {
   /** What was agreed on of permessage-deflate. */
   #deflate: AcceptedDeflate | null = null
 
-  constructor(owner: UpgradeOwner<State>, request: IncomingMessage, socket: Duplex, head: Buffer) {
+  /** @param head the request as the checks look at it */
+  constructor(
+    owner: UpgradeOwner<State>,
+    request: IncomingMessage,
+    socket: Duplex,
+    early: Buffer,
+    head: RequestLike,
+    callback: UpgradeCallback<State>,
+  ) {
     this.#owner = owner
     this.#request = request
     this.#socket = socket
-    this.#early = head
-    socket.on('error', ignoreError)
+    this.#early = early
+    this.#head = head
+    this.#callback = callback
+    // It stays: what is added to a socket and taken off again costs memory.
+    if (socket.listenerCount('error') === 0) socket.on('error', ignoreError)
   }
 
   /** @param timeoutMs what is left until the deadline */
@@ -97,13 +113,15 @@ export class Upgrade<State> {
       return
     }
     const { server } = this.#owner
-    const context = new UpgradeContext(server, this.#request, this.#socket, accepted, this.#abort.signal)
+    const context = new UpgradeContext(server, this.#request, this.#socket, accepted, this.#abort)
     if (server.chain.length === 0 && accepted.version !== 'hixie-76') {
       this.#acceptNow(context, accepted)
       return
     }
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
     this.#socket.on('readable', this.#onReadable).on('end', this.#onGone).on('close', this.#onGone)
+    // Once the client is gone, its socket does not know its address any more.
+    context.ip = (this.#socket as Partial<Socket>).remoteAddress ?? ''
     void this.#decide(context, accepted)
   }
 
@@ -115,18 +133,18 @@ export class Upgrade<State> {
   /** The server closes: whoever works on the answer need not go on. */
   cancel(): void {
     this.#abort.abort(new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'the server is closing'))
-    this.#refuse({ status: 503 }, this.#abort.signal.reason)
+    this.#refuse({ status: 503 }, this.#abort.reason)
   }
 
   #check(): Accepted | HandshakeFault {
-    if (this.#request.rawHeaders.length > 2 * MAX_HEADERS) {
+    if (this.#head.rawHeaders.length > 2 * MAX_HEADERS) {
       return { status: 431, message: `there are more than ${MAX_HEADERS} headers`, headers: {} }
     }
-    if (!isHixie76Request(this.#request)) return checkRequest(this.#request)
+    if (!isHixie76Request(this.#head)) return checkRequest(this.#head)
     if (this.#owner.server.options.disableHixie === true) {
       return { status: 401, message: 'hixie-76 is not spoken here', headers: {} }
     }
-    return checkHixie76Request(this.#request, (this.#socket as { encrypted?: boolean }).encrypted === true)
+    return checkHixie76Request(this.#head, (this.#socket as { encrypted?: boolean }).encrypted === true)
   }
 
   async #decide(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
@@ -208,28 +226,30 @@ export class Upgrade<State> {
 
   #open(context: UpgradeContext<State>, accepted: Accepted, answer: string | Buffer, head: Buffer): void {
     this.#end(101)
-    this.#socket.off('error', ignoreError)
     this.#socket.write(answer, 'latin1')
     const { server } = this.#owner
-    const version: ProtocolVersion = accepted.version
     const websocket = open<State>({
       server,
-      state: context.state,
+      state: context.givenState,
       request: this.#request,
       socket: this.#socket,
-      handshake: {
-        role: 'server',
-        version,
-        protocol: context.protocol,
-        extensions: this.#deflate?.header ?? '',
-        compression: compressionOf('server', this.#deflate?.params ?? null, server.settings),
-      },
+      handshake: this.#handshake(accepted.version, context.protocol),
       head,
       settings: server.settings,
       messages: context.messageChain,
     })
     context.websocket = websocket
     this.#owner.onOpen(websocket)
+    this.#callback(websocket, this.#request)
+  }
+
+  /** What was agreed on: the same object for all connections that agreed on nothing special. */
+  #handshake(version: ProtocolVersion, protocol: string): Handshake {
+    const { settings } = this.#owner.server
+    if (this.#deflate === null)
+      return protocol === '' ? plainHandshake(version) : { ...plainHandshake(version), protocol }
+    const compression = compressionOf('server', this.#deflate.params, settings)
+    return { role: 'server', version, protocol, extensions: this.#deflate.header, compression }
   }
 
   #refuse(refusal: Omit<Refusal, 'timeoutMs'>, cause?: unknown): void {
@@ -275,20 +295,18 @@ export class Upgrade<State> {
   }
 
   #isAbort(error: unknown): boolean {
-    const { reason } = this.#abort.signal
+    const { reason } = this.#abort
     const { cause, name } = Object(error) as Partial<Error>
     return reason !== undefined && (error === reason || cause === reason || name === 'AbortError')
   }
 
   #overError(): Error {
-    return (
-      (this.#abort.signal.reason as Error | undefined) ?? new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'too late')
-    )
+    return (this.#abort.reason as Error | undefined) ?? new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'too late')
   }
 
   #timeOut(): void {
     this.#abort.abort(new HandshakeError('WS_ERR_HANDSHAKE_TIMEOUT'))
-    this.#refuse({ status: 503 }, this.#abort.signal.reason)
+    this.#refuse({ status: 503 }, this.#abort.reason)
   }
 
   #onReadable = (): void => {

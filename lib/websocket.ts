@@ -12,7 +12,6 @@ import { encodeClosePayload } from './protocol/close-payload.js'
 import { ReadyState, readyStateOf } from './protocol/connection-state.js'
 import { ConnectionClosedError, LocalProtocolError, optionTypeError } from './protocol/errors.js'
 import { CLIENT_LIMITS, SERVER_LIMITS } from './protocol/limits.js'
-import type { Message } from './protocol/message-assembler.js'
 import { SendingDuplex } from './sending.js'
 import type { createServer, Server } from './server.js'
 import type { Pipeline } from './streams/pipeline.js'
@@ -24,7 +23,8 @@ export type Address = string | URL | readonly [request: IncomingMessage, socket:
 /** What a server gives the WebSocket that it opens. */
 export interface Opening<State> {
   readonly server: Server<State> | null
-  readonly state: State
+  /** Undefined where nobody has asked for one. */
+  readonly state: State | undefined
   readonly request: IncomingMessage | undefined
   readonly socket: Duplex
   readonly handshake: Handshake
@@ -73,7 +73,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
       websocket.url = opening.request?.url ?? ''
       websocket.upgradeReq = opening.request
       websocket.server = opening.server
-      websocket.state = opening.state
+      websocket.#state = opening.state
       websocket.#attach(opening.socket, opening.handshake, opening.head, opening.messages)
       return websocket
     }
@@ -85,9 +85,8 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   upgradeReq: IncomingMessage | undefined = undefined
   /** The server that the connection belongs to, null on a client. */
   server: Server<State> | null = null
-  /** What upgrade middleware left in `ctx.state`. */
-  state: State = {} as State
 
+  #state: State | undefined = undefined
   #connection: Connection | null = null
   #dialing: Dialing | null = null
   readonly #settings: ConnectionSettings
@@ -106,13 +105,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
       address === NO_ADDRESS
         ? (given as ConnectionSettings)
         : connectionSettings(given, Array.isArray(address) ? SERVER_LIMITS : CLIENT_LIMITS)
-    super({
-      objectMode: true,
-      readableHighWaterMark: 1,
-      writableHighWaterMark: settings.writableHighWaterMark,
-      allowHalfOpen: false,
-      emitClose: false,
-    })
+    super(settings.duplex)
     this.#settings = settings
     this.url = ''
     if (address === NO_ADDRESS) return
@@ -153,6 +146,15 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     return ReadyState.CLOSED
   }
 
+  /** What upgrade middleware left in `ctx.state`. */
+  get state(): State {
+    this.#state ??= {} as State
+    return this.#state
+  }
+  set state(state: State) {
+    this.#state = state
+  }
+
   get readyState(): ReadyState {
     if (this.#connection !== null) return readyStateOf(this.#connection.state)
     return this.destroyed ? ReadyState.CLOSED : ReadyState.CONNECTING
@@ -185,7 +187,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Bytes that were sent and that the operating system has not taken. */
   get bufferedAmount(): number {
-    return (this.#connection?.pipeline.writer.bufferedBytes ?? 0) + this.queuedBytes
+    return (this.#connection?.bufferedBytes ?? 0) + this.queuedBytes
   }
 
   /** Milliseconds of the last round trip of a ping, NaN before there was one. */
@@ -200,7 +202,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Bytes that were given to the operating system or wait for it, frames and all. */
   get bytesSent(): number {
-    return this.#connection?.pipeline.writer.bytesSent ?? 0
+    return this.#connection?.outbound.frames.bytesSent ?? 0
   }
 
   /** Messages that were sent, to the last part of each. */
@@ -295,17 +297,6 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     if (this.#connection !== null) return this.#connection.whenGone(callback)
     this.once('close', callback)
     return () => this.off('close', callback)
-  }
-
-  /**
-   * Gives a message to the reader, and returns whether it takes more; the connection calls it. Where it is flowing, `push`
-   * would do no more than emit it, and ask in a tick of its own for the next one: a quarter of a microsecond each time. @internal
-   */
-  deliver(message: unknown): boolean {
-    const isFlowing = this.readableFlowing === true && this.readableDidRead && this.listenerCount('data') > 0
-    if (!isFlowing || this.readableLength > 0 || this.destroyed) return this.push(message)
-    this.emit('data', message as Message)
-    return true
   }
 
   /** Ends the readable side behind the last message; the connection calls it. @internal */

@@ -8,7 +8,7 @@ export type FlushCallback = (error?: Error | null) => void
 
 /** Who reads the chunks that a socket brings. */
 export interface ChunkListener {
-  receive(chunk: Buffer): void
+  receive(chunk: Buffer, socket: Duplex): void
 }
 
 /** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
@@ -33,11 +33,11 @@ let isReading = false
  * Reads a chunk; what is written meanwhile, be it to a thousand connections, leaves behind it in one write to each. A tick of
  * its own for the answers would cost a quarter of a microsecond a chunk.
  */
-export function gatherWhile(listener: ChunkListener, chunk: Buffer): void {
+export function gatherWhile(listener: ChunkListener, chunk: Buffer, socket: Duplex): void {
   const isOutermost = !isReading
   isReading = true
   try {
-    listener.receive(chunk)
+    listener.receive(chunk, socket)
   } finally {
     if (isOutermost) {
       isReading = false
@@ -153,14 +153,14 @@ export class FrameWriter {
     this.flush()
   }
 
-  /** Forgets what has not been written: the connection is gone. */
-  discard(error: Error): void {
+  /** Forgets what has not been written: the connection is gone. Who waits for it is told why; most often that is nobody. */
+  discard(error: () => Error): void {
     this.#seal()
     this.#parts = null
     this.#pendingBytes = 0
-    const callbacks = this.#callbacks ?? []
+    const callbacks = this.#callbacks
     this.#callbacks = null
-    callAll(callbacks, error)
+    if (callbacks !== null) callAll(callbacks, error())
   }
 
   /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */

@@ -6,7 +6,6 @@ import { Opcode } from '../protocol/opcode.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
 import { account, type Holder } from './buffer-ledger.js'
 import type { FrameDecoder } from './frame-decoder.js'
-import { FrameWriter } from './frame-writer.js'
 import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
@@ -28,10 +27,6 @@ const NONE: readonly ExtensionStage[] = []
 export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder {
   readonly socket: Duplex
   readonly owner: PipelineOwner
-  readonly writer: FrameWriter
-  /** What the socket said was wrong, until it is gone. */
-  socketError: Error | null = null
-
   /** Bytes that came from the socket. */
   bytesReceived = 0
   /** Frames that were parsed, control frames included. */
@@ -62,6 +57,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #isDiscarding = false
   /** What the peer did wrong, while what came before it is still on its way through the stages. */
   #fault: RemoteProtocolError | null = null
+  #socketError: Error | null = null
   #isEnded = false
   #isEndTold = false
 
@@ -69,7 +65,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions, head?: Buffer) {
     this.socket = socket
     this.owner = owner
-    this.writer = new FrameWriter(socket)
     this.#options = options
     socket.pause()
     listen(socket, this)
@@ -166,6 +161,10 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#restAt = 0
   }
 
+  receiveError(error: Error): void {
+    this.#socketError = error
+  }
+
   receiveEnd(): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -176,7 +175,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     // Bytes that the socket had read before it failed are still good.
     const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
     if (unread !== null) this.receive(unread)
-    this.owner.onGone(this.socketError)
+    this.owner.onGone(this.#socketError)
     account(this, 0, this.#options.maxTotalBufferedBytes)
     this.receiveEnd()
   }

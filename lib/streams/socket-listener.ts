@@ -3,36 +3,57 @@ import type { Duplex } from './stream.js'
 
 /** Who hears what happens on a socket. */
 export interface SocketListener extends ChunkListener {
-  /** What the socket said was wrong, until it is gone. */
-  socketError: Error | null
   readonly owner: { onDrain(): void }
-  receiveEnd(): void
-  receiveGone(): void
+  /** What the socket says is wrong; that it is gone comes behind it. */
+  receiveError(error: Error): void
+  receiveEnd(socket: Duplex): void
+  receiveGone(socket: Duplex): void
+}
+
+/** Hears nothing: the socket is in other hands for now. */
+export const NOBODY: SocketListener = {
+  owner: { onDrain: () => {} },
+  receive: () => {},
+  receiveError: () => {},
+  receiveEnd: () => {},
+  receiveGone: () => {},
 }
 
 const kListener: unique symbol = Symbol('sluice.listener')
-type Joined = Duplex & { [kListener]: SocketListener }
+type Joined = Duplex & { [kListener]: SocketListener | undefined }
+type Heard = Duplex & { [kListener]: SocketListener }
 
 // One handler of each kind for all connections: a closure a connection would cost memory on each of them.
-function onData(this: Joined, chunk: Buffer): void {
-  gatherWhile(this[kListener], chunk)
+function onData(this: Heard, chunk: Buffer): void {
+  gatherWhile(this[kListener], chunk, this)
 }
-function onEnd(this: Joined): void {
-  this[kListener].receiveEnd()
+function onEnd(this: Heard): void {
+  this[kListener].receiveEnd(this)
 }
-function onDrain(this: Joined): void {
+function onDrain(this: Heard): void {
   this[kListener].owner.onDrain()
 }
-function onError(this: Joined, error: Error): void {
-  this[kListener].socketError = error
+function onError(this: Heard, error: Error): void {
+  this[kListener].receiveError(error)
 }
-function onClose(this: Joined): void {
-  this[kListener].receiveGone()
+function onClose(this: Heard): void {
+  this[kListener].receiveGone(this)
 }
 
-/** Tells `listener` from now on what happens on `socket`. A socket has one listener. */
+/**
+ * Tells `listener` from now on what happens on `socket`, and whoever was told before no longer. To take listeners off a
+ * socket and put others on makes Node keep a table for them, of 300 bytes on each.
+ */
 export function listen(socket: Duplex, listener: SocketListener): void {
   const joined = socket as Joined
+  const isNew = joined[kListener] === undefined
   joined[kListener] = listener
-  joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose)
+  if (isNew) joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose)
+}
+
+/** Leaves a socket as it was. */
+export function unlisten(socket: Duplex): void {
+  const joined = socket as Joined
+  joined[kListener] = undefined
+  joined.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
 }

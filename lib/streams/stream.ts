@@ -2,7 +2,7 @@
  * The only import of readable-stream: the same streams on every version of Node. Its classes are those of node:stream
  * but for their identity, so they carry the types of node:stream, and nothing in sluice asks a stream `instanceof`.
  */
-import type { Duplex as NodeDuplex, Transform as NodeTransform, TransformCallback } from 'node:stream'
+import type { DuplexOptions, Duplex as NodeDuplex, Transform as NodeTransform, TransformCallback } from 'node:stream'
 import readableStream from 'readable-stream'
 
 export type { DuplexOptions, Readable, TransformCallback } from 'node:stream'
@@ -12,6 +12,53 @@ export const Duplex: typeof NodeDuplex = readableStream.Duplex as unknown as typ
 
 export type Transform = NodeTransform
 export const Transform: typeof NodeTransform = readableStream.Transform as unknown as typeof NodeTransform
+
+const kState: unique symbol = Symbol('sluice.writableState')
+const kOptions: unique symbol = Symbol('sluice.options')
+
+/** Makes the state of a writable side. */
+type MakeState = new (options: DuplexOptions | undefined, stream: NodeDuplex, isDuplex: boolean) => WritableState
+const { WritableState: State } = readableStream.Writable as unknown as { readonly WritableState: MakeState }
+
+interface Late {
+  [kState]: WritableState | null
+  [kOptions]: DuplexOptions
+  allowHalfOpen: boolean
+}
+
+/**
+ * A Duplex whose writable state is made when it is first asked for: that is half a kilobyte, and a connection that has never
+ * had anything in the queue of its stream has no need of it.
+ */
+function Late(this: NodeDuplex & Late, options: DuplexOptions): void {
+  this[kState] = null
+  this[kOptions] = options
+  Reflect.apply(readableStream.Readable as unknown as (options: DuplexOptions) => void, this, [options])
+  this.allowHalfOpen = options.allowHalfOpen !== false
+}
+Object.setPrototypeOf(Late, Duplex)
+Object.setPrototypeOf(Late.prototype, Duplex.prototype)
+const { get: isDestroyed } = Object.getOwnPropertyDescriptor(Duplex.prototype, 'destroyed') as { get(): boolean }
+Object.defineProperties(Late.prototype, {
+  _writableState: {
+    get(this: NodeDuplex & Late): WritableState {
+      this[kState] ??= new State(this[kOptions], this, true)
+      return this[kState]
+    },
+  },
+  destroyed: {
+    get(this: NodeDuplex & Late): boolean {
+      return this[kState] !== null && isDestroyed.call(this)
+    },
+  },
+})
+export type LateDuplex = NodeDuplex
+export const LateDuplex: typeof NodeDuplex = Late as unknown as typeof NodeDuplex
+
+/** Whether the queue of a LateDuplex was never used, nor its writable side ended. */
+export function isUnwritten(stream: NodeDuplex): boolean {
+  return (stream as NodeDuplex & Late)[kState] === null
+}
 
 /** Makes a paused stream one that nobody has begun to read: the next `'data'` listener starts the flow again. */
 export function forgetPause(stream: NodeDuplex): void {

@@ -1,0 +1,61 @@
+import type { RequestLike } from './handshake.js'
+import { hasToken, isToken } from './header-grammar.js'
+
+/** The head of a request to open a connection that is as plain as those of browsers and libraries. */
+export interface RequestHead extends RequestLike {
+  readonly method: 'GET'
+  /** In origin form: it begins with a slash. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** The head as it came, with the blank line behind it: a character for each byte. */
+  readonly text: string
+}
+
+const END = '\r\n\r\n'
+/** Lines of printable ASCII, each with its own end: what is folded, has a control character or a byte of another code, is left to Node. */
+const LINES = /^(?:[\t -~]+\r\n)+\r\n$/
+const REQUEST_LINE = /^GET (\/[!-~]*) HTTP\/1\.1\r\n/
+/** Without these it is a fault, or a request of hixie-76. */
+const NEEDED = ['host', 'sec-websocket-version'] as const
+/** With one of these the request has a body, or wants an answer before it. */
+const BODY = ['content-length', 'transfer-encoding', 'expect'] as const
+
+/**
+ * Parses the head of a request for RFC 6455 where `bytes` begin with all of it, and nothing about it is unusual. Null says
+ * that an HTTP parser has to look at it, and not that anything is wrong.
+ *
+ * @param maxBytes the longest head that may be taken
+ * @param maxHeaders the most headers that may be
+ */
+export function parseRequestHead(bytes: Buffer, maxBytes: number, maxHeaders: number): RequestHead | null {
+  const end = bytes.indexOf(END) + END.length
+  if (end < END.length || end > maxBytes) return null
+  const head = parseHeadText(bytes.toString('latin1', 0, end))
+  return head !== null && head.rawHeaders.length <= 2 * maxHeaders && isUpgrade(head.headers) ? head : null
+}
+
+/** Parses a head from its first to its last character; null where it is not as plain as it has to be. */
+export function parseHeadText(text: string): RequestHead | null {
+  const url = REQUEST_LINE.exec(text)?.[1]
+  if (url === undefined || !LINES.test(text)) return null
+  const rawHeaders: string[] = []
+  const headers: Record<string, string> = Object.create(null)
+  for (let at = text.indexOf('\r\n') + 2; at < text.length - 2; ) {
+    const end = text.indexOf('\r\n', at)
+    const colon = text.indexOf(':', at)
+    const name = text.slice(at, colon)
+    const lower = name.toLowerCase()
+    // What is there twice Node joins, or leaves out, by rules of its own.
+    if (colon < 0 || colon > end || !isToken(name) || headers[lower] !== undefined) return null
+    const value = text.slice(colon + 1, end).trim()
+    rawHeaders.push(name, value)
+    headers[lower] = value
+    at = end + 2
+  }
+  return { method: 'GET', url, httpVersionMajor: 1, httpVersionMinor: 1, headers, rawHeaders, text }
+}
+
+function isUpgrade(headers: RequestHead['headers']): boolean {
+  if (headers['upgrade']?.toLowerCase() !== 'websocket' || !hasToken(headers['connection'], 'upgrade')) return false
+  return NEEDED.every(name => headers[name] !== undefined) && BODY.every(name => headers[name] === undefined)
+}
