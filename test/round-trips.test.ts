@@ -65,7 +65,7 @@ t.test('the end of the connection rejects what waits, and nobody has to listen',
   const trips = new RoundTrips()
   const unheard = trips.start(Buffer.from('a'))
   const heard = trips.start(Buffer.from('b'))
-  trips.lose(new Error('gone'))
+  trips.lose(() => new Error('gone'))
   await t.rejects(heard, { message: 'gone' })
   // An unhandled rejection would have failed the test before this one is made.
   await new Promise(setImmediate)
