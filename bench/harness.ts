@@ -1,101 +1,88 @@
-/** Runs a server and a load, each a process of its own, and says what a message cost the server. */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import type { Load, LoadResult } from './load.js'
-import type { Usage } from './servers/serve.js'
+/** Runs the candidates of a scenario in turn, round by round, since machines are noisy; what counts are the ratios of one run. */
+import {
+  type Candidate,
+  type Figure,
+  measureClient,
+  measureMemory,
+  measureServer,
+  type Times,
+  type Work,
+} from './measure.js'
 
-/** A load but for what the harness fills in. */
-export type Work = Omit<Load, 'port' | 'durationMs'>
-
-/** Which server, with which arguments. */
-export interface Candidate {
-  readonly name: string
-  /** A file of bench/servers, without its ending. */
-  readonly server: string
-  /** What the server is told to do. */
-  readonly scenario: string
-  readonly env?: NodeJS.ProcessEnv
-  /** Whether the load has to speak socket.io to it. */
-  readonly isSocketIo?: boolean
+/** What is measured, of whom, and what is wanted. */
+export interface Scenario {
+  readonly title: string
+  /** A file of bench/loads; `client` measures a client, and `crowd` the memory for each connection. */
+  readonly load: 'messages' | 'broadcast' | 'handshakes' | 'client' | 'crowd'
+  readonly work: Work
+  readonly candidates: readonly Candidate[]
+  /** The ratio is that of the first candidate to this one; without it, that of the dearest candidate to the cheapest. */
+  readonly base?: string
+  /** At most this ratio. */
+  readonly wanted?: number
+  readonly rounds?: number
 }
 
-/** What a candidate came to, as medians over the rounds. */
-export interface Figure {
-  readonly cpuMicroseconds: number
-  readonly perSecond: number
-  readonly p50: number
-  readonly p99: number
-  /** Whether the load was at work all the time in a round: it is then the limit of the throughput, not the server. */
-  readonly isLoadBound: boolean
+/** Medians over the rounds, and the cost in each of them. */
+export interface Summary extends Figure {
+  readonly costs: readonly number[]
 }
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 3)
-const DURATION_MS = Number(process.env['DURATION_MS'] ?? 1_500)
-
-function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  return fork(new URL(file, import.meta.url), args, { env: { ...process.env, ...env } })
+/** What came of a scenario. */
+export interface Result {
+  readonly title: string
+  readonly unit: 'µs' | 'KiB'
+  readonly figures: Readonly<Record<string, Summary>>
+  readonly base: string | null
+  readonly ratio: number
+  readonly wanted: number | null
 }
 
-async function ask<Answer>(child: ChildProcess, question: object): Promise<Answer> {
-  child.send(question)
-  const [answer] = (await once(child, 'message')) as [Answer]
-  return answer
+/** How much time a run takes. */
+export interface Effort extends Times {
+  /** Of each scenario that does not ask for others. */
+  readonly rounds: number
+  /** Whether a scenario may ask for more rounds. */
+  readonly isThorough: boolean
 }
 
-/** One round of one candidate, warmed up before. */
-async function measure({ server: file, scenario, env, isSocketIo = false }: Candidate, work: Work): Promise<Figure> {
-  const args = [scenario, String(work.size), String(work.answerSize)]
-  const server = start(`./servers/${file}.js`, args, env)
-  const [{ port }] = (await once(server, 'message')) as [{ port: number }]
-  const load = start('./load.js', [])
-  await ask<LoadResult>(load, { ...work, isSocketIo, port, durationMs: DURATION_MS / 2 })
-  const before = await ask<Usage>(server, {})
-  const result = await ask<LoadResult>(load, { ...work, isSocketIo, port, durationMs: DURATION_MS })
-  const after = await ask<Usage>(server, {})
-  server.kill()
-  load.kill()
-  return {
-    cpuMicroseconds: ((after.cpuSeconds - before.cpuSeconds) / result.messages) * 1e6,
-    perSecond: result.messages / result.seconds,
-    p50: result.p50,
-    p99: result.p99,
-    isLoadBound: result.cpuSeconds / result.seconds > 0.95,
-  }
+/** Ten minutes for all scenarios. */
+export const USUAL: Effort = { rounds: 3, isThorough: true, warmUpMs: 700, durationMs: 700 }
+
+/** Two or three minutes, for a first look. */
+export const QUICK: Effort = { rounds: 1, isThorough: false, warmUpMs: 500, durationMs: 400 }
+
+function measure(candidate: Candidate, { load, work }: Scenario, times: Times): Promise<Figure> {
+  if (load === 'client') return measureClient(candidate, work, times)
+  if (load === 'crowd') return measureMemory(candidate, work)
+  return measureServer(candidate, load, work, times)
 }
 
-/** Runs all candidates in turn, round by round, since machines are noisy; what counts are the ratios of one run. */
-export async function compare(candidates: readonly Candidate[], work: Work): Promise<Map<string, Figure>> {
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+function summarise(figures: readonly Figure[]): Summary {
+  const names = Object.keys(figures[0] ?? {}) as (keyof Figure)[]
+  const medians = names.map(name => [name, median(figures.map(figure => figure[name] ?? Number.NaN))])
+  return { ...(Object.fromEntries(medians) as unknown as Figure), costs: figures.map(({ cost }) => cost) }
+}
+
+function ratioOf(figures: Readonly<Record<string, Summary>>, base: string | undefined): number {
+  const costs = Object.values(figures).map(({ cost }) => cost)
+  if (base === undefined) return Math.max(...costs) / Math.min(...costs)
+  return (costs[0] ?? Number.NaN) / (figures[base]?.cost ?? Number.NaN)
+}
+
+/** Runs a scenario. */
+export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
+  const { title, candidates, base, wanted = null, load } = scenario
+  const count = effort.isThorough ? (scenario.rounds ?? effort.rounds) : effort.rounds
   const rounds = new Map<string, Figure[]>(candidates.map(({ name }) => [name, []]))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, work))
+  for (let round = 0; round < count; round++) {
+    for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, scenario, effort))
   }
-  return new Map([...rounds].map(([name, figures]) => [name, summarise(figures)]))
-}
-
-function summarise(figures: readonly Figure[]): Figure {
-  const median = (of: (figure: Figure) => number): number =>
-    figures.map(of).toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN
-  return {
-    cpuMicroseconds: median(figure => figure.cpuMicroseconds),
-    perSecond: median(figure => figure.perSecond),
-    p50: median(figure => figure.p50),
-    p99: median(figure => figure.p99),
-    isLoadBound: figures.some(figure => figure.isLoadBound),
-  }
-}
-
-/** A line for each candidate; the ratio is to the CPU of `base`, smaller is better. */
-export function report(title: string, figures: ReadonlyMap<string, Figure>, base: string): string {
-  const reference = figures.get(base)?.cpuMicroseconds ?? Number.NaN
-  const lines = [...figures].map(([name, { cpuMicroseconds, perSecond, p50, p99, isLoadBound }]) =>
-    [
-      name.padEnd(24),
-      `${cpuMicroseconds.toFixed(2).padStart(9)} us CPU/message`,
-      (cpuMicroseconds / reference).toFixed(3).padStart(7),
-      `${Math.round(perSecond).toString().padStart(9)}/s`,
-      `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
-      isLoadBound ? '(the load is the limit)' : '',
-    ].join('  '),
-  )
-  return `${title}\n${lines.join('\n')}\n`
+  const figures = Object.fromEntries([...rounds].map(([name, all]) => [name, summarise(all)]))
+  const ratio = ratioOf(figures, base)
+  return { title, unit: load === 'crowd' ? 'KiB' : 'µs', figures, base: base ?? null, ratio, wanted }
 }

@@ -1,10 +1,9 @@
 /**
- * The load, a process of its own: raw sockets and frames made beforehand, so that the client never is what is measured.
- * Told what to do over IPC, it answers with how many messages came back and how long each took.
+ * What every load is: a process of its own that knows TCP and frames made beforehand, so that no client library is what is
+ * measured. It gets ready, and then is told to run, as often as its bench likes.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { clientFrame, maskedFrame, serverFrameBytes } from './frames.js'
 
 /** What to send, over how many connections, and how many messages of each may be on their way. */
 export interface Load {
@@ -17,10 +16,11 @@ export interface Load {
   readonly answerSize: number
   /** Speaks as a client of socket.io does: `size` is that of its data. */
   readonly isSocketIo?: boolean
-  readonly durationMs: number
+  /** Waits until each connection has had a ping, and answered it. */
+  readonly awaitsPing?: boolean
 }
 
-/** What came of it. */
+/** What came of a run. */
 export interface LoadResult {
   readonly messages: number
   readonly seconds: number
@@ -31,14 +31,76 @@ export interface LoadResult {
   readonly cpuSeconds: number
 }
 
+/** What a run adds to, until it is over. */
+export class Tally {
+  messages = 0
+  /** Whether to send nothing more. */
+  isOver = false
+  readonly #latencies: number[] = []
+  readonly #startedAt = performance.now()
+  readonly #cpu: NodeJS.CpuUsage = process.cpuUsage()
+
+  /** So many answers came at once, the last of them `latencyMs` after its message. */
+  add(messages: number, latencyMs: number): void {
+    this.messages += messages
+    if (this.#latencies.length < 100_000) this.#latencies.push(latencyMs)
+  }
+
+  result(): LoadResult {
+    const { user, system } = process.cpuUsage(this.#cpu)
+    const sorted = this.#latencies.toSorted((a, b) => a - b)
+    return {
+      messages: this.messages,
+      seconds: (performance.now() - this.#startedAt) / 1_000,
+      p50: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN,
+      p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
+      cpuSeconds: (user + system) / 1e6,
+    }
+  }
+}
+
+/** Sends until the tally is over, and waits until what was sent is answered. */
+export type Run = (tally: Tally) => Promise<void>
+
+/** The first thing a load is told is what it is; then to run, and that its run is over. */
+export type Told = Load | 'run' | 'stop'
+
+export function serveLoad(prepare: (load: Load) => Promise<Run>): void {
+  let run: Run | undefined
+  let tally: Tally | undefined
+  const obey = async (told: Told): Promise<void> => {
+    if (told === 'run') {
+      tally = new Tally()
+      await run?.(tally)
+      process.send?.(tally.result())
+    } else if (told === 'stop') {
+      if (tally !== undefined) tally.isOver = true
+    } else {
+      run = await prepare(told)
+      process.send?.({})
+    }
+  }
+  process.on('message', (told: Told) => {
+    obey(told).catch((error: unknown) => {
+      process.stderr.write(`${String(error)}\n`)
+      process.exit(1)
+    })
+  })
+  process.on('disconnect', () => process.exit())
+}
+
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+
+/** The request that every load makes. */
+export function upgradeRequest(headers = '', path = '/'): string {
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`
+}
+
 /** Opens a connection; what comes behind the 101 is left in the socket. */
 export async function open(port: number, headers = '', path = '/'): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
-  socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
-  )
+  socket.write(upgradeRequest(headers, path))
   let head = ''
   while (!head.includes('\r\n\r\n')) {
     const [chunk] = (await once(socket, 'data')) as [Buffer]
@@ -48,78 +110,15 @@ export async function open(port: number, headers = '', path = '/'): Promise<Sock
   return socket
 }
 
-/** Opens a connection of socket.io to its main namespace. */
-async function openSocketIo(port: number): Promise<Socket> {
-  const socket = await open(port, '', '/socket.io/?EIO=4&transport=websocket')
-  socket.write(maskedFrame(0x81, Buffer.from('40')))
-  let answer = ''
-  while (!/40\{.*\}$/.test(answer)) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer]
-    answer += chunk.toString('latin1')
+/** Fewer than a server holds in its queue of connections that it has not yet accepted. */
+const OPENED_AT_A_TIME = 200
+
+/** Opens many connections, not more at a time than a server takes. */
+export async function openMany(count: number, dial: () => Promise<Socket>): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  while (sockets.length < count) {
+    const some = Math.min(OPENED_AT_A_TIME, count - sockets.length)
+    sockets.push(...(await Promise.all(Array.from({ length: some }, dial))))
   }
-  return socket
+  return sockets
 }
-
-/** An event of socket.io with so much data, as it is sent, and as it comes back. */
-function socketIoEvent(size: number): Buffer {
-  return Buffer.from(`42["m","${'sluice '.repeat(size).slice(0, size)}"]`)
-}
-
-async function echo(load: Load): Promise<LoadResult> {
-  const event = socketIoEvent(load.size)
-  const frame = load.isSocketIo === true ? maskedFrame(0x81, event) : clientFrame(load.size, load.isText)
-  const batch = frame.length > 65_536 ? frame : Buffer.concat(Array<Buffer>(load.inFlight).fill(frame))
-  const answerBytes = serverFrameBytes(load.isSocketIo === true ? event.length : load.answerSize)
-  const dial = load.isSocketIo === true ? openSocketIo : open
-  const sockets = await Promise.all(Array.from({ length: load.connections }, () => dial(load.port)))
-  const latencies: number[] = []
-  let messages = 0
-  let isOver = false
-
-  const started = performance.now()
-  const cpu = process.cpuUsage()
-  for (const socket of sockets) {
-    let received = 0
-    let sentAt = performance.now()
-    const send = (count: number): void => {
-      if (frame.length > 65_536) for (let i = 0; i < count; i++) socket.write(frame)
-      else socket.write(count === load.inFlight ? batch : batch.subarray(0, count * frame.length))
-    }
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.length
-      if (received < answerBytes) return
-      const count = Math.floor(received / answerBytes)
-      received -= count * answerBytes
-      messages += count
-      const now = performance.now()
-      if (latencies.length < 100_000) latencies.push(now - sentAt)
-      sentAt = now
-      if (!isOver) send(count)
-    })
-    send(load.inFlight)
-  }
-  await new Promise(resolve => setTimeout(resolve, load.durationMs))
-  isOver = true
-  const seconds = (performance.now() - started) / 1000
-  const used = process.cpuUsage(cpu)
-  const result = messages
-  for (const socket of sockets) socket.destroy()
-  latencies.sort((a, b) => a - b)
-  return {
-    messages: result,
-    seconds,
-    p50: latencies[Math.floor(latencies.length / 2)] ?? Number.NaN,
-    p99: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
-    cpuSeconds: (used.user + used.system) / 1e6,
-  }
-}
-
-process.on('message', (load: Load) => {
-  echo(load).then(
-    result => process.send?.(result),
-    (error: unknown) => {
-      process.stderr.write(`${String(error)}\n`)
-      process.exit(1)
-    },
-  )
-})

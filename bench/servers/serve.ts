@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 
-/** What a server has used since it started. */
+/** What a process has used since it started. */
 export interface Usage {
   readonly cpuSeconds: number
   readonly rssBytes: number
@@ -15,20 +15,20 @@ interface Listening {
   on(event: 'listening', listener: () => void): unknown
 }
 
-export function serve(make: (scenario: string, size: number, answerSize: number) => Promise<Listening>): void {
-  const [scenario = 'echo', size = '64', answerSize = size] = process.argv.slice(2)
-  void make(scenario, Number(size), Number(answerSize)).then(async server => {
+/** From the process's own accounting, garbage collected before where that is allowed. */
+export function usage(): Usage {
+  globalThis.gc?.()
+  const { user, system } = process.cpuUsage()
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { cpuSeconds: (user + system) / 1e6, rssBytes: rss, heapBytes: heapUsed + external }
+}
+
+export function serve(make: (task: string, size: number, answerSize: number) => Promise<Listening>): void {
+  const [task = 'echo', size = '64', answerSize = size] = process.argv.slice(2)
+  void make(task, Number(size), Number(answerSize)).then(async server => {
     if (server.address() === null) await once(server as never, 'listening')
     process.send?.({ port: (server.address() as AddressInfo).port })
   })
-  process.on('message', () => {
-    globalThis.gc?.()
-    const { user, system } = process.cpuUsage()
-    process.send?.({
-      cpuSeconds: (user + system) / 1e6,
-      rssBytes: process.memoryUsage.rss(),
-      heapBytes: process.memoryUsage().heapUsed + process.memoryUsage().external,
-    })
-  })
+  process.on('message', () => process.send?.(usage()))
   process.on('disconnect', () => process.exit())
 }

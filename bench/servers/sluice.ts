@@ -1,17 +1,47 @@
-import { Server } from '../../lib/index.js'
+import { Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
 import { serve } from './serve.js'
+import { MAX_BYTES, PING_INTERVAL_MS } from './tasks.js'
 
-serve(async scenario => {
-  const server = new Server({ port: 0, maxMessageBytes: 64 * 1_048_576, perMessageDeflate: deflate(scenario) })
-  server.on('connection', socket => {
-    if (scenario === 'upload') socket.on('message', () => socket.send('ok'))
-    else if (scenario === 'pipe') socket.pipe(socket)
-    else if (scenario !== 'idle') socket.on('message', message => socket.send(message))
+const TASKS: Readonly<Record<string, (socket: WebSocket, server: Server) => void>> = {
+  upload: socket => socket.on('message', () => socket.send('ok')),
+  pipe: socket => socket.pipe(socket),
+  idle: () => {},
+  ping: () => {},
+  broadcast: (socket, { clients }) =>
+    socket.on('message', message => {
+      for (const client of clients) client.send(message)
+    }),
+}
+
+function echo(socket: WebSocket): void {
+  socket.on('message', message => socket.send(message))
+}
+
+serve(async task => {
+  const server = new Server({
+    port: 0,
+    maxMessageBytes: MAX_BYTES,
+    maxBufferedBytes: 4 * MAX_BYTES,
+    perMessageDeflate: deflate(task),
+    ...keepAlive(task),
   })
+  if (task === 'middleware') {
+    for (let n = 0; n < 3; n++) {
+      server.use(async (_ctx, next) => {
+        await next()
+      })
+    }
+  }
+  server.on('connection', socket => (TASKS[task] ?? echo)(socket, server))
   return server
 })
 
-function deflate(scenario: string): boolean | { contextTakeover: boolean; threshold: number } {
-  if (!scenario.startsWith('deflate')) return false
-  return { contextTakeover: scenario === 'deflate-takeover', threshold: 0 }
+function deflate(task: string): boolean | { contextTakeover: boolean; threshold: number } {
+  if (!task.startsWith('deflate')) return false
+  return { contextTakeover: task === 'deflate-takeover', threshold: 0 }
+}
+
+/** Keep-alive is on in any case; here it pings while the bench waits. */
+function keepAlive(task: string): ServerOptions {
+  return task === 'ping' ? { keepAliveIntervalMs: PING_INTERVAL_MS } : {}
 }

@@ -1,0 +1,144 @@
+/** One round of one candidate, warmed up before. */
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, type StartOptions, startLoad, startMeasured, stop } from './child.js'
+import type { ClientUsage } from './clients/client.js'
+import type { Load, LoadResult } from './load.js'
+import type { Usage } from './servers/serve.js'
+
+/** A load but for what is known only when the server listens. */
+export type Work = Omit<Load, 'port'>
+
+/** A program, and what it is told to do. */
+export interface Candidate extends StartOptions {
+  readonly name: string
+  /** A file of this folder, without its ending. */
+  readonly file: string
+  readonly task: string
+  /** What its load does otherwise. */
+  readonly differs?: Partial<Work>
+}
+
+/** What a candidate came to. */
+export interface Figure {
+  /** What counts: microseconds of CPU for each message (or handshake), or KiB of resident memory for each connection. */
+  readonly cost: number
+  /** KiB of heap, and of what hangs on it outside, for each connection. */
+  readonly heapKib?: number
+  readonly perSecond?: number
+  /** Milliseconds. */
+  readonly p50?: number
+  readonly p99?: number
+  /** The share of its time that the load was at work. Near 1 the load limits the throughput, not what is measured. */
+  readonly loadBusy?: number
+}
+
+/**
+ * How long a round is, in CPU time of what is measured: on a machine that does other things besides, it has been warmed up as
+ * well as on one that does not.
+ */
+export interface Times {
+  readonly warmUpMs: number
+  readonly durationMs: number
+}
+
+const POLL_MS = 50
+/** What the load does not keep busy gets this many times as long, and no longer. */
+const PATIENCE = 4
+
+/** Waits until a process has used so much CPU. */
+async function spend(child: ChildProcess, cpuMs: number): Promise<void> {
+  const until = performance.now() + cpuMs * PATIENCE
+  const before = await ask<Usage>(child, {})
+  for (let spent = 0; spent < cpuMs && performance.now() < until; ) {
+    await sleep(POLL_MS)
+    const { cpuSeconds } = await ask<Usage>(child, {})
+    spent = (cpuSeconds - before.cpuSeconds) * 1_000
+  }
+}
+
+/** Runs a load until its server has used so much CPU. */
+async function runFor(server: ChildProcess, sender: ChildProcess, cpuMs: number): Promise<LoadResult> {
+  sender.send('run')
+  await spend(server, cpuMs)
+  return ask<LoadResult>(sender, 'stop')
+}
+
+/** CPU of a server for each message, connection or delivery that a load counts. */
+export async function measureServer(candidate: Candidate, load: string, work: Work, times: Times): Promise<Figure> {
+  const server = startMeasured(candidate.file, [candidate.task, work.size, work.answerSize], candidate)
+  const sender = startLoad(`loads/${load}`)
+  try {
+    const { port } = await ask<{ port: number }>(server)
+    await ask(sender, { ...work, ...candidate.differs, port })
+    await runFor(server, sender, times.warmUpMs)
+    const before = await ask<Usage>(server, {})
+    const result = await runFor(server, sender, times.durationMs)
+    const after = await ask<Usage>(server, {})
+    return {
+      cost: ((after.cpuSeconds - before.cpuSeconds) / result.messages) * 1e6,
+      perSecond: result.messages / result.seconds,
+      p50: result.p50,
+      p99: result.p99,
+      loadBusy: result.cpuSeconds / result.seconds,
+    }
+  } finally {
+    await stop(server, sender)
+  }
+}
+
+/** CPU of a client for each message that it sends to a bare server, and that comes back. */
+export async function measureClient(candidate: Candidate, work: Work, times: Times): Promise<Figure> {
+  const server = startLoad('servers/bare', ['echo', work.size, work.answerSize])
+  const client = startMeasured(candidate.file, [work.connections, work.inFlight, work.size], candidate)
+  try {
+    await ask(client, await ask<{ port: number }>(server))
+    await spend(client, times.warmUpMs)
+    const [before, serverBefore] = [await ask<ClientUsage>(client, {}), await ask<Usage>(server, {})]
+    const startedAt = performance.now()
+    await spend(client, times.durationMs)
+    const [after, serverAfter] = [await ask<ClientUsage>(client, {}), await ask<Usage>(server, {})]
+    const seconds = (performance.now() - startedAt) / 1_000
+    const messages = after.messages - before.messages
+    return {
+      cost: ((after.cpuSeconds - before.cpuSeconds) / messages) * 1e6,
+      perSecond: messages / seconds,
+      loadBusy: (serverAfter.cpuSeconds - serverBefore.cpuSeconds) / seconds,
+    }
+  } finally {
+    await stop(client, server)
+  }
+}
+
+/** Until what the last connections have left behind is there to be collected. */
+const SETTLE_MS = 200
+
+/**
+ * Memory of a server for each connection. What counts is the resident size, since that is what one pays, and since a third of it is
+ * not on the heap: the handles of libuv, and what malloc needs besides. `heapUsed + external` is told beside it: it is the part
+ * that is ours, and hardly differs from round to round.
+ */
+export async function measureMemory(candidate: Candidate, work: Work): Promise<Figure> {
+  const command = candidate.command ?? [process.execPath, '--expose-gc']
+  const server = startMeasured(candidate.file, [candidate.task, work.size, work.answerSize], { ...candidate, command })
+  const crowd = startLoad('loads/crowd')
+  const settled = async (): Promise<Usage> => {
+    await sleep(SETTLE_MS)
+    await ask(server, {})
+    return ask<Usage>(server, {})
+  }
+  try {
+    const { port } = await ask<{ port: number }>(server)
+    await ask(crowd, { ...work, port })
+    const before = await settled()
+    await ask<LoadResult>(crowd, 'run')
+    const after = await settled()
+    const kibEach = (bytes: number): number => bytes / 1_024 / work.connections
+    return {
+      cost: kibEach(after.rssBytes - before.rssBytes),
+      heapKib: kibEach(after.heapBytes - before.heapBytes),
+    }
+  } finally {
+    await stop(server, crowd)
+  }
+}
