@@ -1,4 +1,5 @@
 /** A result as lines of text. */
+import type { Curve } from './curves.js'
 import type { Result, Summary } from './harness.js'
 
 /** A load that was at work for this share of the time may be what was measured. */
@@ -37,4 +38,15 @@ export function textOf(result: Result): string {
   const verdict = wanted === null ? '' : `, wanted ${wanted}${ratio > wanted ? ': MISSED' : ''}`
   const lines = Object.entries(figures).map(([name, summary]) => line(name, summary, result))
   return `${title}: ${ratio.toFixed(3)}${verdict}\n${lines.join('\n')}\n`
+}
+
+/** A line for each step. */
+export function textOfCurve({ title, axis, series }: Curve): string {
+  const names = Object.keys(series)
+  const lines = (series[names[0] ?? ''] ?? []).map(({ x }, i) => {
+    const costs = names.map(name => number(series[name]?.[i]?.cost ?? Number.NaN).padStart(12))
+    return x.toLocaleString('en').padStart(14) + costs.join('')
+  })
+  const head = axis.padStart(14) + names.map(name => name.padStart(12)).join('')
+  return `${title}: µs of CPU for each message\n${[head, ...lines].join('\n')}\n`
 }
