@@ -72,13 +72,13 @@ for (const scenario of [...SCENARIOS, WAYS_SCENARIO].filter(isChosen)) {
   console.log(textOf(result))
 }
 const curves: Curve[] = []
-for (const growth of values.curves || values.only !== '' ? GROWTHS.filter(isChosen) : []) {
+for (const growth of values.curves || values.only.includes('curve') ? GROWTHS.filter(isChosen) : []) {
   const grown = await grow(growth, effort)
   curves.push(grown)
   console.log(textOfCurve(grown))
 }
 
-const now = recordOf(results, curves)
+const now = recordOf(results, curves, isPinned)
 const before = await recorded()
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(now, null, 2)}\n`)
 if (values.check) {

@@ -60,7 +60,7 @@ export function bars(title: string, results: readonly Result[]): string {
   return svg(bottom + 10, title, [...frame, ...rows])
 }
 
-const PLOT = { left: 70, right: 20, top: 44, height: 260, bottom: 46 }
+const PLOT = { left: 70, right: 34, top: 44, height: 260, bottom: 46 }
 
 /** The powers of ten from the one below the least to the one above the most. */
 function decades(values: readonly number[]): number[] {

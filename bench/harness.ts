@@ -34,7 +34,10 @@ export interface Result {
   readonly unit: 'µs' | 'KiB'
   readonly figures: Readonly<Record<string, Summary>>
   readonly base: string | null
+  /** Of the medians. */
   readonly ratio: number
+  /** Of the cheapest round of each: what else the machine does adds to a cost, and never takes from it. */
+  readonly leastRatio: number
   readonly wanted: number | null
 }
 
@@ -68,10 +71,10 @@ function summarise(figures: readonly Figure[]): Summary {
   return { ...(Object.fromEntries(medians) as unknown as Figure), costs: figures.map(({ cost }) => cost) }
 }
 
-function ratioOf(figures: Readonly<Record<string, Summary>>, base: string | undefined): number {
-  const costs = Object.values(figures).map(({ cost }) => cost)
-  if (base === undefined) return Math.max(...costs) / Math.min(...costs)
-  return (costs[0] ?? Number.NaN) / (figures[base]?.cost ?? Number.NaN)
+function ratioOf(costs: ReadonlyMap<string, number>, base: string | undefined): number {
+  const [first = Number.NaN] = costs.values()
+  if (base === undefined) return Math.max(...costs.values()) / Math.min(...costs.values())
+  return first / (costs.get(base) ?? Number.NaN)
 }
 
 /** Runs a scenario. */
@@ -83,6 +86,15 @@ export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
     for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, scenario, effort))
   }
   const figures = Object.fromEntries([...rounds].map(([name, all]) => [name, summarise(all)]))
-  const ratio = ratioOf(figures, base)
-  return { title, unit: load === 'crowd' ? 'KiB' : 'µs', figures, base: base ?? null, ratio, wanted }
+  const ratio = (of: (summary: Summary) => number): number =>
+    ratioOf(new Map(Object.entries(figures).map(([name, summary]) => [name, of(summary)])), base)
+  return {
+    title,
+    unit: load === 'crowd' ? 'KiB' : 'µs',
+    figures,
+    base: base ?? null,
+    ratio: ratio(({ cost }) => cost),
+    leastRatio: ratio(({ costs }) => Math.min(...costs)),
+    wanted,
+  }
 }

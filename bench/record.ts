@@ -1,6 +1,5 @@
 /** What is kept of a run, in docs/performance.json: the page is written from it, and a later run is checked against it. */
 import { availableParallelism, cpus } from 'node:os'
-import { isPinned } from './child.js'
 import type { Curve } from './curves.js'
 import type { Result } from './harness.js'
 
@@ -22,7 +21,7 @@ export interface BenchRecord {
 }
 
 /** What was measured here and now. */
-export function recordOf(results: readonly Result[], curves: readonly Curve[]): BenchRecord {
+export function recordOf(results: readonly Result[], curves: readonly Curve[], isPinned: boolean): BenchRecord {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: {

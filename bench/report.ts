@@ -34,10 +34,11 @@ function line(name: string, summary: Summary, result: Result): string {
 
 /** A line for each candidate, and whether the ratio is what is wanted. Smaller is better. */
 export function textOf(result: Result): string {
-  const { title, figures, ratio, wanted } = result
+  const { title, figures, ratio, leastRatio, wanted } = result
   const verdict = wanted === null ? '' : `, wanted ${wanted}${ratio > wanted ? ': MISSED' : ''}`
   const lines = Object.entries(figures).map(([name, summary]) => line(name, summary, result))
-  return `${title}: ${ratio.toFixed(3)}${verdict}\n${lines.join('\n')}\n`
+  const least = ratio === leastRatio ? '' : ` (${leastRatio.toFixed(3)} by the cheapest rounds)`
+  return `${title}: ${ratio.toFixed(3)}${least}${verdict}\n${lines.join('\n')}\n`
 }
 
 /** A line for each step. */
