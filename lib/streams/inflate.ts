@@ -73,7 +73,7 @@ export class Inflate extends Transform {
     // Two, since a stream is full while it works on its last place: with one, each message would pause the socket.
     super({ objectMode: true, highWaterMark: 2 })
     this.#maxMessageBytes = options.maxMessageBytes ?? SERVER_LIMITS.maxMessageBytes
-    this.#window = options.contextTakeover === true ? new SlidingWindow(options.windowBits ?? 15) : null
+    this.#window = options.contextTakeover === true ? new SlidingWindow(2 ** (options.windowBits ?? 15)) : null
     this.#turns = options.turns ?? new Turns(10)
   }
 
@@ -134,10 +134,10 @@ export class Inflate extends Transform {
     const options: ZlibOptions = {
       info: true,
       finishFlush: constants.Z_FINISH,
-      chunkSize: Math.min(65_536, Math.max(1_024, compressed.length * 4)),
+      chunkSize: Math.min(65_536, Math.max(2_048, compressed.length * 4)),
       maxOutputLength: Math.max(1, this.#maxMessageBytes - beforeBytes),
+      dictionary: this.#window?.last(Infinity),
     }
-    if (this.#window !== null && this.#window.bytes.length > 0) options.dictionary = this.#window.bytes
     inflating(compressed, options, (error, inflated) => {
       if (inflated === undefined) {
         const isTooLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'

@@ -1,5 +1,5 @@
 import { syncBuiltinESMExports } from 'node:module'
-import zlib, { constants, inflateRawSync } from 'node:zlib'
+import zlib, { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { Frame } from '../../lib/protocol/frame.js'
@@ -77,7 +77,9 @@ t.test('level, memLevel and windowBits reach zlib, and turns are shared', async 
   const far = Buffer.concat([noise(600), noise(600)])
   const [near, wide] = [9, 15].map(windowBits => new Compressor({ windowBits, memLevel: 9 }).compressSync(far).length)
   t.ok((near ?? 0) > (wide ?? 0) + 500, 'a window of 512 bytes does not reach back 600')
-  t.throws(() => new Compressor({ windowBits: 99 }).compressSync(message), { code: 'ERR_OUT_OF_RANGE' })
+  for (const wrong of [{ windowBits: 99 }, { windowBits: 8 }, { windowBits: 9.5 }, { memLevel: 0 }, { memLevel: 10 }]) {
+    t.throws(() => new Compressor(wrong), { code: 'WS_ERR_OPTION_OUT_OF_RANGE' }, JSON.stringify(wrong))
+  }
 
   const turns = new Turns(1)
   const order: number[] = []
@@ -90,6 +92,33 @@ t.test('level, memLevel and windowBits reach zlib, and turns are shared', async 
     }),
   )
   t.same(order, [0, 1, 2], 'one after the other, however long each takes')
+})
+
+t.test('a context that is as large as its message compresses to the bytes that the largest would', async t => {
+  const words = Array.from({ length: 9_000 }, (_, i) => `word ${(i * i * 2_654_435_761) % 997}`).join(' ')
+  const largest = { level: 6, memLevel: 8, windowBits: 15, finishFlush: constants.Z_SYNC_FLUSH }
+  for (const source of [Buffer.from(words), noise(70_000), Buffer.alloc(70_000)]) {
+    for (const length of [1, 63, 64, 65, 249, 250, 251, 511, 512, 1_023, 1_024, 3_000, 8_192, 16_122, 16_384, 65_536]) {
+      const message = source.subarray(0, length)
+      const compressed = await compress(new Compressor(), message)
+      t.ok(compressed.equals(deflateRawSync(message, largest).subarray(0, -4)), `${length} bytes`)
+    }
+  }
+})
+
+t.test('with contextTakeover a message refers back 4 KiB, or four times its length', async t => {
+  const after = async (between: number, length: number): Promise<number> => {
+    const compressor = new Compressor({ contextTakeover: true })
+    const source = noise(between + length)
+    const message = source.subarray(0, length)
+    await compress(compressor, message)
+    await compress(compressor, source.subarray(length))
+    return (await compress(compressor, message)).length
+  }
+  t.ok((await after(3_000, 1_000)) < 50)
+  t.ok((await after(4_000, 1_000)) > 500, 'zlib would take longer to learn more than to compress')
+  t.ok((await after(20_000, 5_000)) > 2_500)
+  t.ok((await after(14_000, 5_000)) < 100)
 })
 
 /** What a stage makes of frames: first byte and payload of each. */
