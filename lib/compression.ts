@@ -19,7 +19,7 @@ export interface PerMessageDeflateOptions {
   readonly windowBits?: number
   /** Whether messages may refer back to those before: smaller on the wire, up to 64 KiB a connection. Default false. */
   readonly contextTakeover?: boolean
-  /** How many messages above 8 KiB may be compressed, and above 16 KiB inflated, at a time. Default 10. */
+  /** How many messages above 16 KiB may be compressed, and inflated, at a time. Default 10. */
   readonly concurrency?: number
   /** As in `ws` 8: whether the server forgets its window after each message. Default: the opposite of `contextTakeover`. */
   readonly serverNoContextTakeover?: boolean
