@@ -1,8 +1,10 @@
 /**
- * 1 KiB of JSON echoed compressed, by sluice and by `ws` 8: CPU per message; and the memory of 1,000 connections that each
- * exchanged 100 compressed messages. `node --expose-gc build/bench/deflate.js`
+ * 1 KiB of JSON echoed compressed, by sluice and by `ws` 8 in turn, round by round: CPU per message, with one message of each
+ * connection on its way and with sixteen; and the memory of 1,000 connections that each exchanged 100 compressed messages.
+ *
+ * `node build/bench/deflate.js`; ROUNDS changes how long it takes.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { constants, deflateRawSync } from 'node:zlib'
@@ -10,26 +12,52 @@ import { maskedFrame } from './frames.js'
 import { open } from './load.js'
 import type { Usage } from './servers/serve.js'
 
-const OFFER = 'Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n'
-const TAKEOVER = 'Sec-WebSocket-Extensions: permessage-deflate\r\n'
-const ITEMS = Array.from({ length: 10 }, (_, id) => ({
-  id: id * 7_919,
-  name: `user-${id}`,
-  email: `user${id}@example.com`,
-}))
-const JSON_1K = Buffer.from(JSON.stringify({ type: 'update', items: ITEMS }).padEnd(1_024, ' '))
-const COMPRESSED = deflateRawSync(JSON_1K, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
-const FRAME = maskedFrame(0xc1, COMPRESSED)
+/** Whether both sides forget their windows after each message; with context takeover is the default of `ws`. */
+export type Mode = 'no context takeover' | 'context takeover'
 
-/** Reads frames of a server off a socket and counts them. */
-function countFrames(socket: Socket, onFrame: () => void): void {
-  let rest = Buffer.alloc(0)
+/** What a server came to, as medians over the rounds. */
+export interface DeflateFigure {
+  readonly cpuMicroseconds: number
+  /** Of the cheapest round: what else the machine does adds to it, and never takes from it. */
+  readonly leastCpuMicroseconds: number
+  readonly perSecond: number
+}
+
+const MODES: Readonly<Record<Mode, { readonly scenario: string; readonly headers: string }>> = {
+  'no context takeover': {
+    scenario: 'deflate',
+    headers: 'Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n',
+  },
+  'context takeover': {
+    scenario: 'deflate-takeover',
+    headers: 'Sec-WebSocket-Extensions: permessage-deflate\r\n',
+  },
+}
+const SERVERS = ['sluice', 'ws']
+const CONNECTIONS = 16
+const WARM_UP = 500
+const MESSAGES = 500
+
+/** Messages alike, and not the same: a window has something to remember, and not everything. */
+const FRAMES = Array.from({ length: 32 }, (_, n) => {
+  const items = Array.from({ length: 10 }, (_, i) => ({
+    id: (n * 10 + i) * 7_919,
+    name: `user-${i}`,
+    email: `user${n}.${i}@example.com`,
+  }))
+  const json = JSON.stringify({ type: 'update', items }).padEnd(1_024, ' ')
+  return maskedFrame(0xc1, deflateRawSync(json, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4))
+})
+
+/** Calls back for each frame that a server sends. */
+function onFrames(socket: Socket, onFrame: () => void): void {
+  let rest: Buffer = Buffer.alloc(0)
+  socket.removeAllListeners('data')
   socket.on('data', (chunk: Buffer) => {
-    rest = Buffer.concat([rest, chunk])
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     for (;;) {
-      if (rest.length < 2) return
-      const short = (rest[1] as number) & 0x7f
-      if (short === 126 && rest.length < 4) return
+      const short = (rest[1] ?? 0) & 0x7f
+      if (rest.length < (short === 126 ? 4 : 2)) return
       const end = short === 126 ? 4 + rest.readUInt16BE(2) : 2 + short
       if (rest.length < end) return
       rest = rest.subarray(end)
@@ -38,65 +66,134 @@ function countFrames(socket: Socket, onFrame: () => void): void {
   })
 }
 
-async function run(
-  server: string,
-  scenario: string,
-  headers: string,
-): Promise<{ cpu: number; perSecond: number; memory: number }> {
-  const child = fork(new URL(`./servers/${server}.js`, import.meta.url), [scenario], { execArgv: ['--expose-gc'] })
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
-  const usage = async (): Promise<Usage> => {
-    child.send({})
-    return ((await once(child, 'message')) as [Usage])[0]
+/** Sends so many messages over each connection, and waits until all have come back. */
+async function exchange(sockets: readonly Socket[], messages: number, inFlight: number): Promise<void> {
+  const exchangeOver = (socket: Socket): Promise<void> =>
+    new Promise(resolve => {
+      let sent = 0
+      let received = 0
+      const send = (): void => {
+        if (sent < messages) socket.write(FRAMES[sent++ % FRAMES.length] as Buffer)
+      }
+      onFrames(socket, () => {
+        received++
+        send()
+        if (received === messages) resolve()
+      })
+      socket.cork()
+      for (let i = 0; i < inFlight; i++) send()
+      socket.uncork()
+    })
+  await Promise.all(sockets.map(exchangeOver))
+}
+
+/** A server in a process of its own. */
+class Measured {
+  readonly #child: ChildProcess
+  readonly #mode: Mode
+  #port = 0
+
+  constructor(server: string, mode: Mode, execArgv: string[] = []) {
+    const url = new URL(`./servers/${server}.js`, import.meta.url)
+    this.#child = fork(url, [MODES[mode].scenario], { execArgv })
+    this.#mode = mode
   }
-  const exchange = async (sockets: readonly Socket[], times: number): Promise<void> => {
-    await Promise.all(
-      sockets.map(
-        socket =>
-          new Promise<void>(resolve => {
-            let left = times
-            socket.removeAllListeners('data')
-            countFrames(socket, () => {
-              left--
-              if (left === 0) resolve()
-              else socket.write(FRAME)
-            })
-            socket.write(FRAME)
-          }),
-      ),
-    )
+
+  async connect(count: number): Promise<Socket[]> {
+    if (this.#port === 0) this.#port = (await this.#next<{ port: number }>()).port
+    return Promise.all(Array.from({ length: count }, () => open(this.#port, MODES[this.#mode].headers)))
   }
-  const few = await Promise.all(Array.from({ length: 16 }, () => open(port, headers)))
-  await exchange(few, 300)
-  const before = await usage()
-  const started = performance.now()
-  await exchange(few, 1_000)
-  const seconds = (performance.now() - started) / 1_000
-  const after = await usage()
-  for (const socket of few) socket.destroy()
-  const idle = await usage()
-  const many: Socket[] = []
-  for (let i = 0; i < 10; i++) many.push(...(await Promise.all(Array.from({ length: 100 }, () => open(port, headers)))))
-  for (let i = 0; i < 10; i++) await exchange(many.slice(i * 100, i * 100 + 100), 100)
-  const full = await usage()
-  child.kill()
-  for (const socket of many) socket.destroy()
-  return {
-    cpu: ((after.cpuSeconds - before.cpuSeconds) / 16_000) * 1e6,
-    perSecond: 16_000 / seconds,
-    memory: (full.rssBytes - idle.rssBytes) / 1_000 / 1_024,
+
+  usage(): Promise<Usage> {
+    this.#child.send({})
+    return this.#next()
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill()
+    await once(this.#child, 'exit')
+  }
+
+  async #next<Answer>(): Promise<Answer> {
+    return ((await once(this.#child, 'message')) as [Answer])[0]
   }
 }
 
-for (const [title, headers, suffix] of [
-  ['no context takeover', OFFER, 'deflate'],
-  ['context takeover', TAKEOVER, 'deflate-takeover'],
-] as const) {
-  console.log(`\n${title}: 1 KiB of JSON, ${COMPRESSED.length} bytes compressed`)
-  for (const server of ['sluice', 'ws']) {
-    const { cpu, perSecond, memory } = await run(server, suffix, headers)
-    console.log(
-      `${server.padEnd(8)} ${cpu.toFixed(1).padStart(8)} us CPU/message  ${Math.round(perSecond)}/s  ${memory.toFixed(1)} KiB a connection`,
-    )
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
+}
+
+/** What an echo costs each server, with so many messages of each connection on their way. */
+export async function compareDeflate(mode: Mode, inFlight: number, rounds = 5): Promise<Map<string, DeflateFigure>> {
+  const candidates = SERVERS.map(name => ({
+    name,
+    server: new Measured(name, mode),
+    sockets: [] as Socket[],
+    cpu: [] as number[],
+    perSecond: [] as number[],
+  }))
+  for (const candidate of candidates) {
+    candidate.sockets = await candidate.server.connect(CONNECTIONS)
+    await exchange(candidate.sockets, WARM_UP, inFlight)
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { server, sockets, cpu, perSecond } of candidates) {
+      const before = await server.usage()
+      const started = performance.now()
+      await exchange(sockets, MESSAGES, inFlight)
+      perSecond.push((CONNECTIONS * MESSAGES) / ((performance.now() - started) / 1_000))
+      const { cpuSeconds } = await server.usage()
+      cpu.push(((cpuSeconds - before.cpuSeconds) / (CONNECTIONS * MESSAGES)) * 1e6)
+    }
+  }
+  for (const { server, sockets } of candidates) {
+    for (const socket of sockets) socket.destroy()
+    await server.stop()
+  }
+  return new Map(
+    candidates.map(({ name, cpu, perSecond }) => [
+      name,
+      { cpuMicroseconds: median(cpu), leastCpuMicroseconds: Math.min(...cpu), perSecond: median(perSecond) },
+    ]),
+  )
+}
+
+/** KiB of a server for each of 1,000 connections that have exchanged 100 messages. */
+export async function deflateMemory(name: string, mode: Mode): Promise<number> {
+  const server = new Measured(name, mode, ['--expose-gc'])
+  const few = await server.connect(CONNECTIONS)
+  await exchange(few, WARM_UP, 1)
+  for (const socket of few) socket.destroy()
+  const idle = await server.usage()
+  const many: Socket[] = []
+  for (let i = 0; i < 10; i++) many.push(...(await server.connect(100)))
+  for (let i = 0; i < 1_000; i += 100) await exchange(many.slice(i, i + 100), 100, 1)
+  const full = await server.usage()
+  for (const socket of many) socket.destroy()
+  await server.stop()
+  return (full.rssBytes - idle.rssBytes) / many.length / 1_024
+}
+
+/** Prints everything. */
+async function main(): Promise<void> {
+  const rounds = Number(process.env['ROUNDS'] ?? 5)
+  for (const mode of Object.keys(MODES) as Mode[]) {
+    for (const inFlight of [1, 16]) {
+      const figures = await compareDeflate(mode, inFlight, rounds)
+      const base = figures.get('ws')
+      console.log(`\n${mode}, ${inFlight} in flight: CPU a message, the least of a round, how many times that of ws`)
+      for (const [name, { cpuMicroseconds, leastCpuMicroseconds, perSecond }] of figures) {
+        const times = (base?.cpuMicroseconds ?? Number.NaN) / cpuMicroseconds
+        const leastTimes = (base?.leastCpuMicroseconds ?? Number.NaN) / leastCpuMicroseconds
+        console.log(
+          `${name.padEnd(8)}${cpuMicroseconds.toFixed(1).padStart(8)} us ${leastCpuMicroseconds.toFixed(1).padStart(8)} us   ${times.toFixed(2)} ${leastTimes.toFixed(2)}   ${Math.round(perSecond)}/s`,
+        )
+      }
+    }
+    for (const name of SERVERS) {
+      console.log(`${name.padEnd(8)}${(await deflateMemory(name, mode)).toFixed(1).padStart(8)} KiB a connection`)
+    }
   }
 }
+
+if (import.meta.filename === process.argv[1]) await main()
