@@ -1,6 +1,7 @@
 // permessage-deflate (RFC 7692) end to end: our server and our client with each other, and each with those of `ws` 8.
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { constants, deflateRawSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import Ws, { WebSocketServer as WsServer } from 'ws'
 import { Compression, deflateSettings, type PerMessageDeflateOptions } from '../lib/compression.js'
@@ -103,9 +104,13 @@ t.test('which messages are compressed: from the threshold on in bytes, or as sen
 
 t.test('7.1.2: with a window of 8 bits nothing is compressed: zlib has none', async t => {
   const settings = deflateSettings(true, false) as NonNullable<ReturnType<typeof deflateSettings>>
-  const narrow = { ...PARAMS, clientMaxWindowBits: 8 }
-  t.equal(new Compression('client', narrow, settings, 1_024).for('x'.repeat(9_999), { compress: true }), null)
-  t.ok(new Compression('server', narrow, settings, 1_024).for('x'.repeat(9_999), {}), 'which binds the client alone')
+  for (const [own, other, narrow] of [
+    ['client', 'server', { ...PARAMS, clientMaxWindowBits: 8 }],
+    ['server', 'client', { ...PARAMS, serverMaxWindowBits: 8 }],
+  ] as const) {
+    t.equal(new Compression(own, narrow, settings, 1_024).for('x'.repeat(9_999), { compress: true }), null, own)
+    t.ok(new Compression(other, narrow, settings, 1_024).for('x'.repeat(9_999), {}), `which does not bind the ${other}`)
+  }
 })
 
 const TEXT = JSON.stringify(Array.from({ length: 60 }, (_, i) => ({ id: i, name: 'a name that comes again' })))
@@ -282,6 +287,18 @@ t.test('7.1.2.2: a client that is told 8 bits does not compress', async t => {
   client.terminate()
 })
 
+t.test('7.1.2.1: a server that is asked for 8 bits does not compress, and inflates', async t => {
+  const { server, port } = await serve(t, { perMessageDeflate: { threshold: 0 } })
+  server.on('connection', websocket => websocket.pipe(websocket))
+  const peer = await dialRaw(t, port)
+  const offer = 'permessage-deflate; server_max_window_bits=8'
+  void peer.send(upgradeRequest('/', { 'Sec-WebSocket-Extensions': offer }))
+  t.match(await peer.readUntil('\r\n\r\n'), /server_max_window_bits=8\r/)
+  const text = 'x'.repeat(2_000)
+  void peer.send(maskedFrame(0xc1, deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)))
+  t.match(await peer.readFrame(), { firstByte: 0x81, payload: Buffer.from(text) })
+})
+
 t.test('a message that is compressed when the connection ends is not sent, and its callback is told', async t => {
   const { server, port } = await serve(t, { perMessageDeflate: true })
   const connected = nextConnection(server)
@@ -298,11 +315,11 @@ t.test('an offer that is declined is followed by the next', async t => {
   server.on('connection', websocket => websocket.pipe(websocket))
   for (const [offer, answer] of [
     [
-      'permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=10',
+      'permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=10',
       /server_max_window_bits=10/,
     ],
     ['x-webkit-deflate-frame, permessage-deflate; client_max_window_bits=9', /client_max_window_bits=9/],
-    ['permessage-deflate; server_max_window_bits=8', /^undefined$/],
+    ['permessage-deflate; server_max_window_bits=7', /^undefined$/],
   ] as const) {
     const peer = await dialRaw(t, port)
     void peer.send(upgradeRequest('/', { 'Sec-WebSocket-Extensions': offer }))

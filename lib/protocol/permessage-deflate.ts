@@ -19,9 +19,9 @@ export interface DeflateOptions {
 export interface DeflateParams {
   readonly serverNoContextTakeover: boolean
   readonly clientNoContextTakeover: boolean
-  /** 9 to 15 on a server; on a client 8 to 15, since a server may compress with 8 bits if it can. */
+  /** 8 to 15; below {@link MIN_COMPRESSOR_WINDOW_BITS} our server sends all as it is. */
   readonly serverMaxWindowBits: number
-  /** 8 to 15. Where it is below {@link MIN_COMPRESSOR_WINDOW_BITS} our client cannot compress, and sends all as it is. */
+  /** 8 to 15; below {@link MIN_COMPRESSOR_WINDOW_BITS} our client sends all as it is. */
   readonly clientMaxWindowBits: number
 }
 
@@ -39,8 +39,8 @@ export const PERMESSAGE_DEFLATE = 'permessage-deflate'
 
 /**
  * The smallest window that zlib has for compressing raw deflate. It takes 8 for 9 without a word, and promises nowhere that
- * what it then writes fits into the 256 bytes that were agreed on. So a server declines an offer that wants 8 of it, nobody
- * of ours asks for less than 9, and a client that is told 8 does not compress, which is always allowed (RFC 7692 section 6).
+ * what it then writes fits into the 256 bytes that were agreed on. So nobody of ours asks for less than 9, and who has to
+ * keep to 8 does not compress, which is always allowed (RFC 7692 section 6); what the other side sends is still compressed.
  */
 export const MIN_COMPRESSOR_WINDOW_BITS = 9
 
@@ -104,7 +104,6 @@ function formatParams(entries: readonly (readonly [ParamName, number | boolean |
  * options; null where there is none, and the connection goes on without compression. An offer is declined when it
  *
  * - has a parameter that is unknown, doubled, or with a value that is not valid;
- * - wants a server's window of 8 bits ({@link MIN_COMPRESSOR_WINDOW_BITS});
  * - does not allow a limit on the client's window although `clientMaxWindowBits` sets one.
  */
 export function acceptOffer(offers: readonly ExtensionOffer[], options: DeflateOptions): AcceptedDeflate | null {
@@ -122,7 +121,6 @@ function answer(wanted: Parsed, options: DeflateOptions): AcceptedDeflate | null
     numberOr(wanted.get('server_max_window_bits'), MAX_WINDOW_BITS),
     ownLimit(options.serverMaxWindowBits),
   )
-  if (serverBits < MIN_COMPRESSOR_WINDOW_BITS) return null
   const offeredBits = wanted.get('client_max_window_bits')
   const clientLimit = ownLimit(options.clientMaxWindowBits)
   // 7.1.2.2: without the parameter in the offer, the server must not answer with it.

@@ -38,6 +38,8 @@ t.test('RFC 7692 7.1: what a server answers', async t => {
     [`${PMD}; client_max_window_bits=8`, {}, `${PMD}; client_max_window_bits=8`],
     [`${PMD}; server_max_window_bits=15`, {}, `${PMD}; server_max_window_bits=15`],
     [`${PMD}; server_max_window_bits=9`, {}, `${PMD}; server_max_window_bits=9`],
+    [`${PMD}; server_max_window_bits=8`, {}, `${PMD}; server_max_window_bits=8`],
+    [`${PMD}; server_max_window_bits=8`, { serverMaxWindowBits: 10 }, `${PMD}; server_max_window_bits=8`],
     [`${PMD}; server_no_context_takeover`, {}, `${PMD}; server_no_context_takeover`],
     [`${PMD}; client_no_context_takeover`, {}, `${PMD}; client_no_context_takeover`],
     [
@@ -69,7 +71,6 @@ t.test('RFC 7692 7.1: an offer that is declined', async t => {
     ...['0', '7', '16', '99', '08', '1e1', '-8', '0x9', '10.0'].map(bits => `${PMD}; server_max_window_bits=${bits}`),
     ...['0', '7', '16', '99', '08', '1e1'].map(bits => `${PMD}; client_max_window_bits=${bits}`),
     `${PMD}; server_max_window_bits`,
-    `${PMD}; server_max_window_bits=8`,
     `${PMD}; server_no_context_takeover=1`,
     `${PMD}; client_no_context_takeover=true`,
     `${PMD}; server_no_context_takeover; server_no_context_takeover`,
