@@ -49,12 +49,11 @@ export class MessageFlow {
     else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 
-  /** The reader takes more. */
+  /** The reader takes a message, or asks for one. */
   read(): void {
-    if (this.#outcome === 'abnormal') this.#fail()
-    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
-      this.#connection.pipeline.resume()
-    }
+    // What comes behind a message that is being taken waits until it can be answered: that may be a fault, or a Close frame.
+    if (this.#websocket.readableLength > 0) process.nextTick(() => this.#goOn())
+    else this.#goOn()
   }
 
   /** Begins with no more messages, and calls back when the handlers that run have settled. */
@@ -71,7 +70,7 @@ export class MessageFlow {
   /** We are closing: what waits is bounded by one more message, and not by a reader that may never come. */
   hurry(): void {
     this.#hurriedBytes = 0
-    this.read()
+    this.#goOn()
   }
 
   /** No more messages will come. */
@@ -132,7 +131,14 @@ export class MessageFlow {
     }
     if (this.#isEnding) {
       if (this.#running === 0) this.#conclude()
-    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.read()
+    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#outcome === 'abnormal') this.#fail()
+    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
+      this.#connection.pipeline.resume()
+    }
   }
 
   #deliver(data: unknown, bytes: number): void {
