@@ -6,8 +6,12 @@ import { checkHixie76Request } from '../lib/protocol/hixie76-handshake.js'
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 
+function isUint32(number: number): boolean {
+  return number === number >>> 0
+}
+
 /** The first line is the method, the version and the status; the others are headers, as Node's parser hands them on. */
-export function fuzz(data: Buffer): string {
+export function fuzz(data: Buffer): void {
   const [first = '', ...lines] = data.toString('latin1').split('\n')
   const [method = '', version = '', status = ''] = first.split(' ')
   const rawHeaders: string[] = []
@@ -40,14 +44,14 @@ export function fuzz(data: Buffer): string {
   }
   if (isHixie76Request(head)) {
     const accepted = checkHixie76Request(head, false)
-    return `hixie ${'status' in accepted ? accepted.message : 'accepted'}`
+    assert.ok('status' in accepted ? accepted.status === 400 : accepted.numbers.every(isUint32))
+    return
   }
   const request = checkRequest(head)
   if ('status' in request) {
     assert.ok(request.status >= 400 && request.status < 500)
-    return `${request.status} ${request.message} ${typeof response === 'string' ? response : 'accepted'}`
+    return
   }
   assert.match(request.key, /^[+/0-9A-Za-z]{21}[AQgw]==$/)
   assert.ok(method === 'GET' && head.httpVersionMajor === 1 && rawHeaders.length > 0)
-  return `accepted ${request.version} ${request.protocols.length} ${request.extensions.length}`
 }

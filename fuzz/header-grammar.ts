@@ -10,7 +10,7 @@ import {
 } from '../lib/protocol/header-grammar.js'
 import { acceptOffer, checkAcceptance } from '../lib/protocol/permessage-deflate.js'
 
-export function fuzz(data: Buffer): string {
+export function fuzz(data: Buffer): void {
   const header = data.toString('latin1')
   const offers = parseExtensions(header)
   const protocols = parseSubprotocols(header)
@@ -19,7 +19,7 @@ export function fuzz(data: Buffer): string {
     assert.ok(protocols.length > 0 && protocols.every(isToken))
     assert.deepEqual(parseSubprotocols(protocols.join(', ')), protocols)
   }
-  if (offers === null) return `null ${protocols?.length}`
+  if (offers === null) return
   assert.deepEqual(parseExtensions(formatExtensions(offers)), offers)
   const accepted = acceptOffer(offers, {})
   if (accepted !== null) {
@@ -28,6 +28,5 @@ export function fuzz(data: Buffer): string {
     assert.ok(serverMaxWindowBits >= 9 && serverMaxWindowBits <= 15)
     assert.ok(clientMaxWindowBits >= 8 && clientMaxWindowBits <= 15)
   }
-  const agreed = checkAcceptance(offers, {})
-  return `${offers.length} ${offers[0]?.params.length} ${accepted?.header} ${typeof agreed === 'string' ? agreed.slice(0, 40) : agreed !== null}`
+  checkAcceptance(offers, {})
 }

@@ -20,15 +20,11 @@ function parse(pieces: readonly Buffer[]): { lines: string[]; parser: Hixie76Par
   return { lines, parser }
 }
 
-export function fuzz(data: Buffer): string {
+export function fuzz(data: Buffer): void {
   const whole = parse([data])
   for (const pieces of [byteByByte(data), cutAt(data, [1, data.length >> 1])]) {
     const cut = parse(pieces)
     assert.deepEqual([cut.lines, cut.parser.error?.code], [whole.lines, whole.parser.error?.code])
   }
   assert.ok(whole.parser.bufferedBytes <= 2 * MAX)
-  return `${whole.parser.error?.code} ${whole.lines
-    .map(line => line.length >> 2)
-    .slice(0, 4)
-    .join()} ${whole.parser.isInFrame}`
 }

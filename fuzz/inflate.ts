@@ -30,7 +30,7 @@ function inflate(pieces: readonly Buffer[], contextTakeover: boolean): Promise<O
   })
 }
 
-export async function fuzz(data: Buffer): Promise<string> {
+export async function fuzz(data: Buffer): Promise<void> {
   const takesOver = ((data[0] ?? 0) & 1) !== 0
   const message = data.subarray(1)
   const whole = await inflate([message], takesOver)
@@ -51,5 +51,4 @@ export async function fuzz(data: Buffer): Promise<string> {
   // A sync flush takes a message that was cut for one that goes on, and leaves out what is behind a final block.
   const first = whole.payloads[0]
   if (expected !== undefined && first !== undefined) assert.ok(first.subarray(0, expected.length).equals(expected))
-  return `${whole.code} ${whole.payloads.map(({ length }) => Math.ceil(Math.log2(length + 1))).join()}`
 }
