@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { RemoteProtocolError } from '../../lib/protocol/errors.js'
+import { RemoteProtocolError } from '../../lib/protocol/errors.js'
 import type { FrameSink } from '../../lib/protocol/frame.js'
 import { FrameParser, type FrameParserOptions } from '../../lib/protocol/frame-parser.js'
 import { MessageAssembler, type MessageSink } from '../../lib/protocol/message-assembler.js'
+import { decodeUtf8 } from '../../lib/protocol/utf8.js'
 
 /** What a connection gets, a line each: `text "hi"`, `binary 0102`, `ping 61`, `pong`, `close 1000 "bye"`. */
 export function messageLine(message: string | Buffer): string {
@@ -49,17 +50,25 @@ export interface Received {
   readonly assembler: MessageAssembler
 }
 
-/** Feeds a new parser with an assembler behind it, up to the Close frame or an error. */
+/** Feeds a new parser with an assembler behind it, up to the Close frame or an error, and takes short text as a pipeline does. */
 export function receive(options: FrameParserOptions, pieces: readonly Buffer[], previews = true): Received {
   const parser = new FrameParser(options)
   const assembler = new MessageAssembler(options.maxMessageBytes)
   const lines: string[] = []
   const messages = lineSink(lines)
   let isOpen = true
+  let shortTextError: RemoteProtocolError | null = null
   const frames: FrameSink = {
     onFrame(frame) {
       isOpen = assembler.push(frame, messages)
       return isOpen
+    },
+    onShortText(bytes, start, end) {
+      const text = decodeUtf8(bytes, start, end)
+      if (text !== null) return messages.onMessage(text)
+      shortTextError = new RemoteProtocolError('WS_ERR_INVALID_UTF8')
+      isOpen = false
+      return false
     },
     onPartial(opcode, _fin, _rsv1, received) {
       if (!previews) return
@@ -71,5 +80,5 @@ export function receive(options: FrameParserOptions, pieces: readonly Buffer[], 
     if (!isOpen) break
     parser.push(piece, 0, frames)
   }
-  return { lines, error: assembler.error ?? parser.error, parser, assembler }
+  return { lines, error: shortTextError ?? assembler.error ?? parser.error, parser, assembler }
 }
