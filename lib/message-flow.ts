@@ -7,6 +7,8 @@ import { optionTypeError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import type { WebSocket } from './websocket.js'
 
+/** What the innermost `next` returns. */
+const DELIVERED: Promise<void> = Promise.resolve()
 /** The codes behind which a reader sees a plain end, and not an error. */
 const CLEAN = new Set<number>([CloseCode.normal, CloseCode.goingAway, CloseCode.noStatus])
 
@@ -108,18 +110,33 @@ export class MessageFlow {
     const context = new MessageContext(this.#websocket, message)
     this.#running++
     if (this.#running >= this.#connection.settings.messageConcurrency) this.#connection.pipeline.stop()
-    messages
-      .run(context, async () => this.#deliver(context.data, message.length))
-      .then(() => this.#reply(context))
-      .catch((error: unknown) => this.#connection.handlerFailed(error))
-      .finally(() => this.#settled())
+    const last = (): Promise<void> => {
+      this.#deliver(context.data, message.length)
+      return DELIVERED
+    }
+    // One promise behind those of the chain, and not one for each thing that is done: they are most of what a message costs.
+    messages.run(context, last).then(
+      () => this.#reply(context),
+      (error: unknown) => this.#failed(error),
+    )
   }
 
   /** Sends what a handler left to be sent. A peer that does not read its replies is not asked for more messages. */
-  async #reply({ reply }: MessageContext): Promise<void> {
-    if (reply === undefined || this.#connection.state !== 'open' || this.#websocket.writableEnded) return
-    this.#websocket.send(reply)
-    if (this.#connection.isFull) await this.#connection.drained()
+  #reply({ reply }: MessageContext): void {
+    const canReply = this.#connection.state === 'open' && !this.#websocket.isOver
+    try {
+      if (reply !== undefined && canReply) this.#websocket.send(reply)
+    } catch (error) {
+      this.#failed(error)
+      return
+    }
+    if (reply === undefined || !this.#connection.isFull) this.#settled()
+    else void this.#connection.drained().then(() => this.#settled())
+  }
+
+  #failed(error: unknown): void {
+    this.#connection.handlerFailed(error)
+    this.#settled()
   }
 
   #settled(): void {

@@ -91,7 +91,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
   override write(chunk: Sendable, encoding?: BufferEncoding | SendCallback, callback?: SendCallback): boolean {
     const told = typeof encoding === 'function' ? encoding : callback
     const connection = this.connection
-    if (connection !== null && connection.state !== 'open' && !this.#isOver) {
+    if (connection !== null && connection.state !== 'open' && !this.isOver) {
       // As on a browser's WebSocket that is closing, it goes nowhere; the stream ends by itself.
       if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
       return true
@@ -208,16 +208,17 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   /** Whether nothing waits in the queue of the stream. */
   get #isIdle(): boolean {
-    return isUnwritten(this) || (this.writableLength === 0 && this.writableCorked === 0 && !this.#isOver)
+    return isUnwritten(this) || (this.writableLength === 0 && this.writableCorked === 0 && !this.isOver)
   }
 
-  get #isOver(): boolean {
+  /** Whether its writable side has ended. @internal */
+  get isOver(): boolean {
     return !isUnwritten(this) && (this.writableEnded || this.destroyed)
   }
 
   #openConnection(options: SendOptions): Connection {
     const connection = this.connection
-    if (connection === null || connection.state !== 'open' || this.#isOver) {
+    if (connection === null || connection.state !== 'open' || this.isOver) {
       throw new LocalProtocolError('WS_ERR_NOT_OPEN')
     }
     if (options.binary === true && connection.isHixie76) throw new LocalProtocolError('WS_ERR_BINARY_UNSUPPORTED')
