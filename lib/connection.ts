@@ -76,7 +76,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** What is sent. */
   get outbound(): MessageWriter {
-    this.#outbound ??= new MessageWriter(new FrameWriter(this.pipeline.socket), this.handshake)
+    this.#outbound ??= new MessageWriter(new FrameWriter(this.pipeline.socket, this.pipeline), this.handshake)
     return this.#outbound
   }
 

@@ -77,8 +77,6 @@ export class Reception implements SocketListener {
     this.#take(upgradeRequest(socket, head.text), socket, chunk.subarray(head.text.length), head)
   }
 
-  receiveError(): void {}
-
   receiveEnd(socket: Socket): void {
     socket.destroy()
   }

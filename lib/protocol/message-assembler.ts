@@ -20,6 +20,15 @@ export interface MessageSink {
 
 const EMPTY = Buffer.alloc(0)
 
+/** Takes a frame that needs no assembler: a binary message in one piece, a ping, a pong. Returns whether it was one. */
+export function takeWhole({ opcode, fin, payload }: Frame, sink: MessageSink): boolean {
+  if (opcode === Opcode.binary && fin) sink.onMessage(payload)
+  else if (opcode === Opcode.ping) sink.onPing(payload)
+  else if (opcode === Opcode.pong) sink.onPong(payload)
+  else return false
+  return true
+}
+
 /**
  * Assembles messages from frames (RFC 6455 section 5.4), control frames between the fragments included. It relies on
  * the parser for the order of the frames. It does not throw: `error` says what the peer did wrong.

@@ -1,15 +1,11 @@
 import { headerLength, MAX_HEADER_BYTES, writeHeader } from '../protocol/frame.js'
 import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
 import type { Opcode } from '../protocol/opcode.js'
+import { type Gatherer, gather } from './gathering.js'
 import type { Duplex } from './stream.js'
 
 /** Told when what it stands for was handed to the operating system, or will never be. */
 export type FlushCallback = (error?: Error | null) => void
-
-/** Who reads the chunks that a socket brings. */
-export interface ChunkListener {
-  receive(chunk: Buffer, socket: Duplex): void
-}
 
 /** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
 const COPY_UP_TO = 4_096
@@ -24,49 +20,21 @@ let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
 let slabUsed = 0
 let slabOwner: FrameWriter | null = null
 
-/** The writers that have something to write when the tick ends, or when the chunk has been read. */
-let waiting: FrameWriter[] = []
-/** A chunk is being read: what it is answered with is written behind it, and not a tick later. */
-let isReading = false
-
-/**
- * Reads a chunk; what is written meanwhile, be it to a thousand connections, leaves behind it in one write to each. A tick of
- * its own for the answers would cost a quarter of a microsecond a chunk.
- */
-export function gatherWhile(listener: ChunkListener, chunk: Buffer, socket: Duplex): void {
-  const isOutermost = !isReading
-  isReading = true
-  try {
-    listener.receive(chunk, socket)
-  } finally {
-    if (isOutermost) {
-      isReading = false
-      if (waiting.length > 0) flushWaiting()
-    }
-  }
+/** Who knows what has come on a connection. */
+export interface Input {
+  /** Whether bytes of it wait to be parsed. */
+  readonly hasMore: boolean
 }
 
-function flushWaiting(): void {
-  const writers = waiting
-  waiting = []
-  let done = 0
-  try {
-    while (done < writers.length) writers[done++]?.endTick()
-  } finally {
-    // A socket whose write throws must not make the others wait for ever.
-    if (done < writers.length) {
-      if (waiting.length === 0) process.nextTick(flushWaiting)
-      waiting.push(...writers.slice(done))
-    }
-  }
-}
+const NO_INPUT: Input = { hasMore: false }
 
 /** Writes the frames of one connection to its socket: all that come in one tick leave in one write. */
-export class FrameWriter {
+export class FrameWriter implements Gatherer {
   /** Bytes of all frames so far, those that still wait included. */
   bytesSent = 0
 
   readonly #socket: Duplex
+  readonly #input: Input
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
   #parts: Buffer[] | null = null
   /** Where that part begins in the slab, -1 where there is none. */
@@ -75,8 +43,10 @@ export class FrameWriter {
   #callbacks: FlushCallback[] | null = null
   #isWaiting = false
 
-  constructor(socket: Duplex) {
+  /** @param input what comes on the same connection, and may be answered */
+  constructor(socket: Duplex, input: Input = NO_INPUT) {
     this.#socket = socket
+    this.#input = input
   }
 
   /** Bytes that the operating system has not taken. */
@@ -147,8 +117,7 @@ export class FrameWriter {
     if (last > 0) this.#socket.uncork()
   }
 
-  /** Writes what the tick that ends has gathered. */
-  endTick(): void {
+  endRound(): void {
     this.#isWaiting = false
     this.flush()
   }
@@ -210,8 +179,7 @@ export class FrameWriter {
 
   #schedule(bytes: number): void {
     if (!this.#isWaiting) {
-      if (waiting.length === 0 && !isReading) process.nextTick(flushWaiting)
-      waiting.push(this)
+      gather(this, this.#input.hasMore)
       this.#isWaiting = true
     }
     this.bytesSent += bytes

@@ -1,7 +1,7 @@
 import { RemoteProtocolError } from '../protocol/errors.js'
 import { Frame, type FrameSink, type Parser } from '../protocol/frame.js'
 import { FrameParser } from '../protocol/frame-parser.js'
-import { type Message, MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
+import { type Message, MessageAssembler, type MessageSink, takeWhole } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
 import { account, type Holder } from './buffer-ledger.js'
@@ -57,7 +57,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #isDiscarding = false
   /** What the peer did wrong, while what came before it is still on its way through the stages. */
   #fault: RemoteProtocolError | null = null
-  #socketError: Error | null = null
   #isEnded = false
   #isEndTold = false
 
@@ -70,9 +69,14 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     listen(socket, this)
     this.#stages = this.extensions
     for (const stage of this.#stages) this.#watch(stage)
-    if (this.#stages.length > 0) joinStages(this.#stages, frame => this.#assemble(frame))
+    joinStages(this.#stages, frame => this.#assemble(frame))
     // Copied, since it is a part of what Node read for the request.
     if (head !== undefined && head.length > 0) this.receive(Buffer.from(head))
+  }
+
+  /** Whether bytes that came wait to be parsed. */
+  get hasMore(): boolean {
+    return this.#rest !== null
   }
 
   /** Bytes held of a frame or message that is not complete. */
@@ -161,10 +165,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#restAt = 0
   }
 
-  receiveError(error: Error): void {
-    this.#socketError = error
-  }
-
   receiveEnd(): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -175,7 +175,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     // Bytes that the socket had read before it failed are still good.
     const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
     if (unread !== null) this.receive(unread)
-    this.owner.onGone(this.#socketError)
+    this.owner.onGone(this.socket.errored ?? null)
     account(this, 0, this.#options.maxTotalBufferedBytes)
     this.receiveEnd()
   }
@@ -285,6 +285,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
       this.#writeTo(this.#messageDecoder, frame)
       return
     }
+    if (this.#stages === NONE && takeWhole(frame, this)) return
     const assembler = this.#ensureAssembler()
     assembler.push(frame, this)
     if (assembler.error !== null) this.#fail(assembler.error)

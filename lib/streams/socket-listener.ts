@@ -1,11 +1,9 @@
-import { type ChunkListener, gatherWhile } from './frame-writer.js'
+import { type ChunkListener, gatherWhile } from './gathering.js'
 import type { Duplex } from './stream.js'
 
 /** Who hears what happens on a socket. */
 export interface SocketListener extends ChunkListener {
   readonly owner: { onDrain(): void }
-  /** What the socket says is wrong; that it is gone comes behind it. */
-  receiveError(error: Error): void
   receiveEnd(socket: Duplex): void
   receiveGone(socket: Duplex): void
 }
@@ -14,7 +12,6 @@ export interface SocketListener extends ChunkListener {
 export const NOBODY: SocketListener = {
   owner: { onDrain: () => {} },
   receive: () => {},
-  receiveError: () => {},
   receiveEnd: () => {},
   receiveGone: () => {},
 }
@@ -33,9 +30,8 @@ function onEnd(this: Heard): void {
 function onDrain(this: Heard): void {
   this[kListener].owner.onDrain()
 }
-function onError(this: Heard, error: Error): void {
-  this[kListener].receiveError(error)
-}
+/** What is wrong stands in `errored` when the socket is gone, which comes behind it. */
+function onError(): void {}
 function onClose(this: Heard): void {
   this[kListener].receiveGone(this)
 }

@@ -1,0 +1,76 @@
+import type { Duplex } from './stream.js'
+
+/** When what connections write leaves: what is written together leaves together, in one write to each socket. */
+
+/** Who has something to write. */
+export interface Gatherer {
+  /** Writes what has been gathered. */
+  endRound(): void
+}
+
+/** Who reads the chunks that a socket brings. */
+export interface ChunkListener {
+  receive(chunk: Buffer, socket: Duplex): void
+}
+
+/** Gatherers that write at the same time. */
+class Round {
+  #waiting: Gatherer[] = []
+  readonly #announce: (end: () => void) => void
+
+  /** @param announce has the round end when it is time */
+  constructor(announce: (end: () => void) => void) {
+    this.#announce = announce
+  }
+
+  add(gatherer: Gatherer): void {
+    if (this.#waiting.length === 0) this.#announce(this.end)
+    this.#waiting.push(gatherer)
+  }
+
+  readonly end = (): void => {
+    if (this.#waiting.length === 0) return
+    const gatherers = this.#waiting
+    this.#waiting = []
+    let done = 0
+    try {
+      while (done < gatherers.length) gatherers[done++]?.endRound()
+    } finally {
+      // A socket whose write throws must not make the others wait for ever.
+      for (const gatherer of gatherers.slice(done)) tick.add(gatherer)
+    }
+  }
+}
+
+/** Ends behind the chunk that is being read: a tick of its own for the answers would cost a quarter of a microsecond. */
+const chunkRound = new Round(() => {})
+/** Ends with the tick. */
+const tick: Round = new Round(end => process.nextTick(end))
+/**
+ * Ends with this turn of the event loop, which comes to nothing else before all that has been read is handled: for readers
+ * that take one message at a time, in a tick each. A loop over a connection would else make as many writes as it has messages.
+ */
+const turn = new Round(end => setImmediate(end))
+
+let isReading = false
+
+/** Has a gatherer write when it is time; `hasMore` says that messages that have come already wait behind this one. */
+export function gather(gatherer: Gatherer, hasMore: boolean): void {
+  if (isReading) chunkRound.add(gatherer)
+  else if (hasMore) turn.add(gatherer)
+  else tick.add(gatherer)
+}
+
+/** Reads a chunk; what is written meanwhile, be it to a thousand connections, leaves behind it. */
+export function gatherWhile(listener: ChunkListener, chunk: Buffer, socket: Duplex): void {
+  const isOutermost = !isReading
+  isReading = true
+  try {
+    listener.receive(chunk, socket)
+  } finally {
+    if (isOutermost) {
+      isReading = false
+      chunkRound.end()
+    }
+  }
+}
