@@ -51,11 +51,12 @@ export class MessageFlow {
     else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 
-  /** The reader takes a message, or asks for one. */
+  /** The reader takes more. */
   read(): void {
-    // What comes behind a message that is being taken waits until it can be answered: that may be a fault, or a Close frame.
-    if (this.#websocket.readableLength > 0) process.nextTick(() => this.#goOn())
-    else this.#goOn()
+    if (this.#outcome === 'abnormal') this.#fail()
+    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
+      this.#connection.pipeline.resume()
+    }
   }
 
   /** Begins with no more messages, and calls back when the handlers that run have settled. */
@@ -72,7 +73,7 @@ export class MessageFlow {
   /** We are closing: what waits is bounded by one more message, and not by a reader that may never come. */
   hurry(): void {
     this.#hurriedBytes = 0
-    this.#goOn()
+    this.read()
   }
 
   /** No more messages will come. */
@@ -148,14 +149,7 @@ export class MessageFlow {
     }
     if (this.#isEnding) {
       if (this.#running === 0) this.#conclude()
-    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.#goOn()
-  }
-
-  #goOn(): void {
-    if (this.#outcome === 'abnormal') this.#fail()
-    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
-      this.#connection.pipeline.resume()
-    }
+    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.read()
   }
 
   #deliver(data: unknown, bytes: number): void {
