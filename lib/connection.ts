@@ -141,19 +141,15 @@ export class Connection implements PipelineOwner, KeptAlive {
   /** Settles when the socket takes bytes again, or is gone. */
   drained(): Promise<void> {
     return new Promise(resolve => {
-      const forget = this.whenGone(resolve)
       this.#onDrained ??= []
-      this.#onDrained.push(() => {
-        forget()
-        resolve()
-      })
+      this.#onDrained.push(this.whenGone(resolve), resolve)
     })
   }
 
   /** Ends the connection where too much waits to be sent, `more` bytes elsewhere included. Returns whether it goes on. */
   limitBuffered(more: number): boolean {
     if (this.bufferedBytes + more <= this.settings.maxBufferedBytes) return true
-    this.onFail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'))
+    this.fail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'), CloseCode.abnormal)
     return false
   }
 
@@ -249,20 +245,22 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onClose(code: number, reason: string): void {
-    this.closeCode = code
-    this.closeReason = reason
     this.pipeline.discardInput()
-    this.#move('receive close')
-    // 5.5.1: the answer to a Close frame is a Close frame, typically with the same code.
-    if (this.#move('send close'))
-      this.outbound.writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
-    this.#startCloseTimer()
-    this.#finishTcp()
-    this.#inbound.end()
+    this.#inbound.afterTaken(() => {
+      this.closeCode = code
+      this.closeReason = reason
+      this.#move('receive close')
+      // 5.5.1: the answer to a Close frame is a Close frame, typically with the same code.
+      if (this.#move('send close'))
+        this.outbound.writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
+      this.#startCloseTimer()
+      this.#finishTcp()
+      this.#inbound.end()
+    })
   }
 
   onFail(error: RemoteProtocolError): void {
-    this.fail(error, error.closeCode)
+    this.#inbound.afterTaken(() => this.fail(error, error.closeCode))
   }
 
   /** A message handler failed: the peer gets 1011, or the `closeCode` of the error. */
@@ -274,13 +272,15 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onEnd(): void {
-    // Without a Close frame it ends as well: nothing can be sent from now on.
-    this.#move('receive close')
-    this.#move('send close')
-    // Ending it twice would make Node write an error, stack and all, for nobody.
-    if (!this.pipeline.socket.writableEnded) this.pipeline.socket.end()
-    this.#startCloseTimer()
-    this.#inbound.end()
+    this.#inbound.afterTaken(() => {
+      // Without a Close frame it ends as well: nothing can be sent from now on.
+      this.#move('receive close')
+      this.#move('send close')
+      // Ending it twice would make Node write an error, stack and all, for nobody.
+      if (!this.pipeline.socket.writableEnded) this.pipeline.socket.end()
+      this.#startCloseTimer()
+      this.#inbound.end()
+    })
   }
 
   onDrain(): void {

@@ -22,6 +22,10 @@ export class MessageFlow {
   readonly #websocket: WebSocket
   #messages: Chain<MessageContext> | null
   #running = 0
+  /** A message that waited is being taken: its reader does not have it yet. */
+  #isTaking = false
+  /** How many callbacks wait until it does. */
+  #afterTaken = 0
   #isEnding = false
   /** Handlers are given no more: what they reply could not be sent any more. */
   #isFinishing = false
@@ -51,12 +55,27 @@ export class MessageFlow {
     else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 
-  /** The reader takes more. */
+  /** The reader takes a message that waits, or asks for one. */
   read(): void {
-    if (this.#outcome === 'abnormal') this.#fail()
-    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
-      this.#connection.pipeline.resume()
+    this.#isTaking = this.#websocket.readableLength > 0
+    this.#goOn()
+    this.#isTaking = false
+  }
+
+  /**
+   * Calls back behind those that wait, once a message that is being taken could be answered. The parser reads on while it is
+   * taken, and what it finds may end that: a fault, a Close frame, FIN.
+   */
+  afterTaken(callback: () => void): void {
+    if (!this.#isTaking && this.#afterTaken === 0) {
+      callback()
+      return
     }
+    this.#afterTaken++
+    process.nextTick(() => {
+      this.#afterTaken--
+      callback()
+    })
   }
 
   /** Begins with no more messages, and calls back when the handlers that run have settled. */
@@ -73,7 +92,7 @@ export class MessageFlow {
   /** We are closing: what waits is bounded by one more message, and not by a reader that may never come. */
   hurry(): void {
     this.#hurriedBytes = 0
-    this.read()
+    this.#goOn()
   }
 
   /** No more messages will come. */
@@ -149,7 +168,14 @@ export class MessageFlow {
     }
     if (this.#isEnding) {
       if (this.#running === 0) this.#conclude()
-    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.read()
+    } else if (this.#websocket.readableLength === 0 || this.#isHurried) this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#outcome === 'abnormal') this.#fail()
+    else if (this.#onIdle === null && this.#running < this.#connection.settings.messageConcurrency) {
+      this.#connection.pipeline.resume()
+    }
   }
 
   #deliver(data: unknown, bytes: number): void {

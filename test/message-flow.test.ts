@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import t from 'tap'
-import type { MessageContext } from '../lib/index.js'
-import { maskedFrame } from './support/bytes.js'
+import type { MessageContext, WebSocket } from '../lib/index.js'
+import { closeCodeOf } from './faults/asserts.js'
+import { hex, maskedFrame } from './support/bytes.js'
+import { closing } from './support/closing.js'
 import { closed, memoryEnds, rawServer } from './support/websockets.js'
 
 /** Handlers that wait until they are let go, one by one. */
@@ -215,6 +217,35 @@ t.test('our close() passes handlers whose messages nobody reads', async t => {
   const got: unknown[] = []
   for await (const message of ws) got.push(message)
   t.equal(got.length, 10)
+})
+
+t.test('a message can be answered before what came with it is looked at, a fault or a Close frame', async t => {
+  const readers: Record<string, (ws: WebSocket) => unknown> = {
+    'a listener': ws => ws.on('message', message => ws.send(message)),
+    async 'a loop'(ws) {
+      for await (const message of ws) ws.send(message as string)
+    },
+  }
+  for (const [name, reads] of Object.entries(readers)) {
+    for (const [behind, code, hasEnded] of [
+      [maskedFrame(0x83), 1002, false],
+      [maskedFrame(0x88, hex('03e8')), 1000, false],
+      [maskedFrame(0x88, hex('03e8')), 1000, true],
+    ] as const) {
+      const { ws, peer } = rawServer()
+      const closes = closing(ws)
+      await once(ws, 'open')
+      await peer.send(Buffer.concat([maskedFrame(0x81, 'question'), behind]))
+      if (hasEnded) peer.end()
+      await turns()
+      const over = Promise.resolve(reads(ws)).catch(error => t.equal(error.code, 'WS_ERR_INVALID_OPCODE'))
+      t.match(await peer.readFrame(), { firstByte: 0x81, payload: Buffer.from('question') }, name)
+      t.equal(closeCodeOf(await peer.readFrame()), code)
+      peer.end()
+      await over
+      t.equal((await closes)[0], code)
+    }
+  }
 })
 
 t.test('next called behind the end of its chain: what comes too late is dropped', async t => {
