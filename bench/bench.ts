@@ -18,7 +18,7 @@ import { isPinned } from './child.js'
 import { type Curve, GROWTHS, grow } from './curves.js'
 import { QUICK, type Result, run, type Scenario, USUAL } from './harness.js'
 import { chartFile, fill } from './page.js'
-import { type BenchRecord, merge, recordOf } from './record.js'
+import { type BenchRecord, machineOf, merge, recordOf } from './record.js'
 import { textOf, textOfCurve } from './report.js'
 import { SCENARIOS, WAYS_SCENARIO } from './scenarios.js'
 
@@ -36,6 +36,9 @@ const { values } = parseArgs({
 })
 const given = values.rounds === undefined ? {} : { rounds: Number(values.rounds), isThorough: false }
 const effort = { ...(values.quick ? QUICK : USUAL), ...given }
+
+/** What else may go on here: more wakes up what is measured with cold caches, which costs more than the message does. */
+const BUSY = 0.5
 
 /** Compiled files are in build/bench. */
 const DOCS = new URL('../../docs/', import.meta.url)
@@ -63,7 +66,11 @@ function isChosen({ title }: { readonly title: string }): boolean {
   return title.includes(values.only)
 }
 
+const machine = machineOf(isPinned)
 if (!isPinned) console.log('Not pinned: the load and what is measured share their cores.\n')
+if (machine.loadAverage > BUSY) {
+  console.log(`The machine is busy: a load average of ${machine.loadAverage.toFixed(1)} before the run.\n`)
+}
 
 const results: Result[] = []
 for (const scenario of [...SCENARIOS, WAYS_SCENARIO].filter(isChosen)) {
@@ -78,7 +85,7 @@ for (const growth of values.curves || values.only.includes('curve') ? GROWTHS.fi
   console.log(textOfCurve(grown))
 }
 
-const now = recordOf(results, curves, isPinned)
+const now = recordOf(results, curves, machine)
 const before = await recorded()
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(now, null, 2)}\n`)
 if (values.check) {

@@ -111,9 +111,14 @@ export function chartFile(axis: string): string {
   return `performance-${axis.replaceAll(' ', '-')}.svg`
 }
 
-function machine({ date, machine: { node, platform, cpu, cores, isPinned } }: BenchRecord): string {
+function machine({ date, machine, results }: BenchRecord): string {
+  const { node, platform, cpu, cores, isPinned, loadAverage } = machine
+  const rounds = results.flatMap(({ figures }) => Object.values(figures).map(({ costs }) => costs.length))
   const pinned = isPinned ? 'one of them for what is measured alone' : 'which load and server shared'
-  return `Measured on ${date} with Node ${node}, ${platform}, ${cpu}, ${cores} cores, ${pinned}.`
+  return [
+    `Measured on ${date} with Node ${node}, ${platform}, ${cpu}, ${cores} cores, ${pinned}.`,
+    `The machine had a load average of ${loadAverage.toFixed(1)} before; the fewest rounds of a scenario were ${Math.min(...rounds)}.`,
+  ].join('\n')
 }
 
 const SECTIONS: Readonly<Record<string, (record: BenchRecord) => string>> = {

@@ -1,5 +1,5 @@
 /** What is kept of a run, in docs/performance.json: the page is written from it, and a later run is checked against it. */
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import type { Curve } from './curves.js'
 import type { Result } from './harness.js'
 
@@ -15,25 +15,32 @@ export interface BenchRecord {
     readonly cores: number
     /** Whether what is measured had a core of its own. */
     readonly isPinned: boolean
+    /** Processes that wanted to run in the minute before: what else the machine did. */
+    readonly loadAverage: number
   }
   readonly results: readonly Result[]
   readonly curves: readonly Curve[]
 }
 
-/** What was measured here and now. */
-export function recordOf(results: readonly Result[], curves: readonly Curve[], isPinned: boolean): BenchRecord {
+/** Where we are, and what else goes on here: to be asked before a run. */
+export function machineOf(isPinned: boolean): BenchRecord['machine'] {
   return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: {
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-      isPinned,
-    },
-    results,
-    curves,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    isPinned,
+    loadAverage: loadavg()[0] ?? 0,
   }
+}
+
+/** What was measured here and now. */
+export function recordOf(
+  results: readonly Result[],
+  curves: readonly Curve[],
+  machine: BenchRecord['machine'],
+): BenchRecord {
+  return { date: new Date().toISOString().slice(0, 10), machine, results, curves }
 }
 
 /** What was recorded, with those results and curves in the place of theirs that were measured anew. */

@@ -1,6 +1,6 @@
-import { Server, type ServerOptions, type WebSocket } from '../../lib/index.js'
+import { Server, type WebSocket } from '../../lib/index.js'
 import { serve } from './serve.js'
-import { MAX_BYTES, PING_INTERVAL_MS } from './tasks.js'
+import { LONG_INTERVAL_MS, MAX_BYTES, PING_INTERVAL_MS } from './tasks.js'
 
 const TASKS: Readonly<Record<string, (socket: WebSocket, server: Server) => void>> = {
   upload: socket => socket.on('message', () => socket.send('ok')),
@@ -23,7 +23,7 @@ serve(async task => {
     maxMessageBytes: MAX_BYTES,
     maxBufferedBytes: 4 * MAX_BYTES,
     perMessageDeflate: deflate(task),
-    ...keepAlive(task),
+    keepAliveIntervalMs: task === 'ping' ? PING_INTERVAL_MS : LONG_INTERVAL_MS,
   })
   if (task === 'middleware') {
     for (let n = 0; n < 3; n++) {
@@ -39,9 +39,4 @@ serve(async task => {
 function deflate(task: string): boolean | { contextTakeover: boolean; threshold: number } {
   if (!task.startsWith('deflate')) return false
   return { contextTakeover: task === 'deflate-takeover', threshold: 0 }
-}
-
-/** Keep-alive is on in any case; here it pings while the bench waits. */
-function keepAlive(task: string): ServerOptions {
-  return task === 'ping' ? { keepAliveIntervalMs: PING_INTERVAL_MS } : {}
 }

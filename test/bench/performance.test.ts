@@ -4,7 +4,7 @@ import { bars, curve } from '../../bench/chart.js'
 import { worsened } from '../../bench/check.js'
 import type { Result } from '../../bench/harness.js'
 import { fill } from '../../bench/page.js'
-import { merge, recordOf } from '../../bench/record.js'
+import { machineOf, merge, recordOf } from '../../bench/record.js'
 import { textOf } from '../../bench/report.js'
 
 function result(title: string, sluice: number, ws: number, wanted: number | null = null): Result {
@@ -29,7 +29,7 @@ t.test('a result says whether it is what is wanted', async t => {
 })
 
 t.test('a page is filled between its markers, and nowhere else', async t => {
-  const record = recordOf([result('echo', 3, 2, 0.9)], [CURVE], true)
+  const record = recordOf([result('echo', 3, 2, 0.9)], [CURVE], machineOf(true))
   const page =
     'before\n<!-- bench: scenarios -->\nold\n<!-- /bench -->\nafter\n<!-- bench: bytes -->\n<!-- /bench -->\n'
   const filled = fill(page, record)
@@ -54,8 +54,8 @@ t.test('a ratio may be 15 % worse than what is recorded, and no more', async t =
 })
 
 t.test('what was measured anew takes the place of what is recorded', async t => {
-  const recorded = recordOf([result('echo', 1, 1), result('upload', 1, 1)], [CURVE], true)
-  const now = recordOf([result('new', 1, 2), result('upload', 3, 1)], [], false)
+  const recorded = recordOf([result('echo', 1, 1), result('upload', 1, 1)], [CURVE], machineOf(true))
+  const now = recordOf([result('new', 1, 2), result('upload', 3, 1)], [], machineOf(false))
   const { results, curves, machine } = merge(recorded, now)
   t.strictSame(
     results.map(({ title, ratio }) => [title, ratio]),
