@@ -14,7 +14,8 @@ const keyWord = new Int32Array(keyBytes.buffer)
 /** The key that applies when the payload begins `phase` bytes further on. */
 function rotate(key: number, phase: number): number {
   const bits = (phase & 3) * 8
-  return bits === 0 ? key : (key << bits) | (key >>> (32 - bits))
+  // A shift by 32 is one by 0: without a phase the key stays as it is.
+  return (key << bits) | (key >>> (32 - bits))
 }
 
 /** The key as a word in the byte order of this machine. */
