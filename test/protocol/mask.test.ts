@@ -1,3 +1,5 @@
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
 import { mask, maskInto, nextMaskingKey } from '../../lib/protocol/mask.js'
@@ -106,4 +108,31 @@ t.test('5.3: keys are fresh, 32 bits wide, and more than one draw of them', asyn
   // Of 5,000 random words two are alike once in 340 runs; that three pairs are is as good as impossible.
   t.ok(keys.size > drawn - 3, `${keys.size} different keys`)
   t.ok(Math.abs(ones / (32 * drawn) - 0.5) < 0.01, 'half of the bits are set')
+})
+
+t.test('5.3: each key is four bytes that the CSPRNG drew, and no two keys share a byte', async t => {
+  const drawn: Buffer[] = []
+  const { randomFillSync } = crypto
+  const capture = t.capture(crypto, 'randomFillSync', (bytes: Buffer) => {
+    randomFillSync(bytes)
+    drawn.push(Buffer.from(bytes))
+    return bytes
+  })
+  syncBuiltinESMExports()
+  t.teardown(() => {
+    capture.restore()
+    syncBuiltinESMExports()
+  })
+
+  const keys: Buffer[] = []
+  while (drawn.length < 3) {
+    const key = Buffer.alloc(4)
+    key.writeInt32BE(nextMaskingKey())
+    if (drawn.length > 0) keys.push(key)
+  }
+  t.ok(
+    Buffer.concat(drawn)
+      .subarray(0, 4 * keys.length)
+      .equals(Buffer.concat(keys)),
+  )
 })
