@@ -10,12 +10,12 @@ t.test('the limit is of the message, and starts again with each of them', async 
   const options = { ...SERVER, maxMessageBytes: 10 }
   const good = '82*10 02*5 89*40 80*5 01*10 00 80 02*1 80*2 81*10'
   t.same(parse(options, [scriptBytes(good)]).frames, scriptLines(good))
-  for (const wrong of ['82*11', '02*11', '02*5 80*6', '02*5 00*5 80*1']) {
+  for (const wrong of ['82*11', '02*11', '02*5 80*6', '02*5 00*5 80*1', '02*5 88 80*6']) {
     const { error } = parse(options, [scriptBytes(`${good} ${wrong}`)])
     t.equal(error, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', wrong)
   }
   const none = { ...SERVER, maxMessageBytes: 0 }
-  t.equal(parse(none, [scriptBytes('01 80 89*125')]).error, undefined)
+  t.equal(parse(none, [scriptBytes('01 80 89*125 88#03e8')]).error, undefined)
   t.equal(parse(none, [scriptBytes('01:a')]).error, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
 })
 

@@ -44,6 +44,7 @@ for (const { role, options, isMasked } of ROLES) {
         t.same(frames, lines, name)
         t.equal(error, code, `${name}, cut at ${cuts.join()}`)
         t.equal(parser.error?.closeCode, closeCode)
+        t.equal(parser.isInFrame, false)
         t.equal(parser.bufferedBytes, 0)
       }
     }
@@ -175,13 +176,38 @@ t.test('a payload that has begun is shown, unmasked and from its start; that of 
       onPartial: (opcode, fin, rsv1, received) => partial.push([opcode, fin, rsv1, received.toString()]),
     }
     const parser = new FrameParser({ ...options, allowRsv1: true })
-    for (const byte of byteByByte(scriptBytes('41:abc 89:ping 80:de', isMasked))) parser.push(byte, 0, sink)
+    const script = '41:abc 89:ping 88#03e8 80:de'
+    for (const byte of byteByByte(scriptBytes(script, isMasked))) parser.push(byte, 0, sink)
     t.same(partial, [
       [Opcode.text, false, true, 'a'],
       [Opcode.text, false, true, 'ab'],
       [Opcode.continuation, true, false, 'd'],
     ])
-    t.same(frames, scriptLines('41:abc 89:ping 80:de'))
+    t.same(frames, scriptLines(script))
+  }
+})
+
+t.test('a payload that begins where its header ends is shown as far as it goes, and stays where it is', async t => {
+  for (const { options, isMasked } of ROLES) {
+    const shownPayloads: Buffer[] = []
+    const frames: Frame[] = []
+    const sink: FrameSink = {
+      onFrame: frame => frames.push(frame) > 0,
+      onPartial: (_opcode, _fin, _rsv1, received) => shownPayloads.push(received),
+    }
+    const bytes = scriptBytes('81*10000', isMasked)
+    const start = bytes.length - 10_000
+    const parser = new FrameParser(options)
+    for (const piece of cutAt(bytes, [start + 5, start + 6, start + 9_000])) parser.push(piece, 0, sink)
+    t.same(
+      shownPayloads.map(payload => payload.length),
+      [5, 6, 9_000],
+    )
+    const [frame] = frames
+    for (const payload of shownPayloads) {
+      t.same(payload, frame?.payload.subarray(0, payload.length))
+      t.equal(payload.buffer, frame?.payload.buffer, 'a buffer that has room is not copied')
+    }
   }
 })
 
