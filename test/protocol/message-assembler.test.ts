@@ -135,8 +135,11 @@ t.test('text that is longer than any string can be fails, and throws nothing', a
 t.test('each push says whether to go on, as the sink does', async t => {
   const assembler = new MessageAssembler(MAX)
   const answers = { onMessage: () => false, onPing: () => true, onPong: () => false, onClose: () => true }
+  t.equal(assembler.isInMessage, false)
   t.equal(assembler.push(frame(Opcode.text, 'a'), answers), false)
+  t.equal(assembler.isInMessage, false)
   t.equal(assembler.push(frame(Opcode.binary, 'a', false), answers), true, 'nothing is complete')
+  t.equal(assembler.push(frame(Opcode.continuation, 'a', false), answers), true, 'nothing is complete yet')
   t.equal(assembler.push(frame(Opcode.ping, ''), answers), true)
   t.equal(assembler.push(frame(Opcode.pong, ''), answers), false)
   t.equal(assembler.isInMessage, true)
@@ -145,6 +148,26 @@ t.test('each push says whether to go on, as the sink does', async t => {
   t.equal(assembler.push(frame(Opcode.close, ''), answers), true)
   t.equal(assembler.push(frame(Opcode.close, 'a'), answers), false)
   t.ok(assembler.error instanceof RemoteProtocolError)
+})
+
+t.test('8.1: a fragment of text that is wrong delivers nothing, and says not to go on', async t => {
+  const wrong = Buffer.from('ff', 'hex')
+  for (const fin of [true, false]) {
+    const frames = [frame(Opcode.text, 'a', false), frame(Opcode.continuation, wrong, fin)]
+    const { assembler, lines, went } = assemble(MAX, frames)
+    t.match(assembler.error, { code: 'WS_ERR_INVALID_UTF8' })
+    t.same([lines, went], [[], [true, false]])
+  }
+  t.same(assemble(MAX, [frame(Opcode.text, wrong, false)]).went, [false])
+})
+
+t.test('a message in pieces is the first of them, and then a buffer that doubles when it is full', async t => {
+  const assembler = new MessageAssembler(12)
+  const sizes = Array.from({ length: 12 }, (_, i) => {
+    assembler.push(frame(i === 0 ? Opcode.text : Opcode.continuation, 'x', false), lineSink([]))
+    return assembler.bufferedBytes
+  })
+  t.same(sizes, [1, 4, 4, 4, 10, 10, 10, 10, 10, 10, 12, 12])
 })
 
 t.test('a message costs its bytes, in however many pieces it comes', async t => {
