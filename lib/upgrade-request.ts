@@ -22,7 +22,7 @@ class UpgradeRequest {
 
   set url(url: string) {
     UpgradeRequest.fill(this)
-    this.url = url
+    Reflect.set(this, 'url', url)
   }
 
   static is(request: IncomingMessage): boolean {

@@ -38,7 +38,6 @@ function Late(this: NodeDuplex & Late, options: DuplexOptions): void {
 }
 Object.setPrototypeOf(Late, Duplex)
 Object.setPrototypeOf(Late.prototype, Duplex.prototype)
-const { get: isDestroyed } = Object.getOwnPropertyDescriptor(Duplex.prototype, 'destroyed') as { get(): boolean }
 Object.defineProperties(Late.prototype, {
   _writableState: {
     get(this: NodeDuplex & Late): WritableState {
@@ -48,7 +47,7 @@ Object.defineProperties(Late.prototype, {
   },
   destroyed: {
     get(this: NodeDuplex & Late): boolean {
-      return this[kState] !== null && isDestroyed.call(this)
+      return this[kState] !== null && Reflect.get(Duplex.prototype, 'destroyed', this)
     },
   },
 })
