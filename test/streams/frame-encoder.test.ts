@@ -22,9 +22,10 @@ t.test('5.2: a frame in, its bytes out', async t => {
     encoder.end(new Frame(false, true, Opcode.binary, true, payload))
     const { items, error } = await collected
     t.equal(error, null)
-    t.equal(items.length, 2)
-    t.ok(items[0]?.equals(unmaskedFrame(0x81, payload)), `${size} bytes`)
-    const masked = items[1] ?? Buffer.alloc(0)
+    t.equal(items.length, 1, 'what is written in one tick leaves in one chunk')
+    const first = unmaskedFrame(0x81, payload)
+    t.ok(items[0]?.subarray(0, first.length).equals(first), `${size} bytes`)
+    const masked = items[0]?.subarray(first.length) ?? Buffer.alloc(0)
     const key = masked.subarray(masked.length - size - 4, masked.length - size)
     t.ok(masked.equals(maskedFrame(0x42, payload, { key })), `${size} bytes, masked`)
   }
@@ -43,6 +44,32 @@ t.test('what is encoded is what is decoded', async () => {
       assert.deepEqual(items.map(shown), frames.map(shown))
     }),
   )
+})
+
+t.test('a frame that comes alone leaves with its tick, and more than two together', async t => {
+  const encoder = new FrameEncoder()
+  const chunks: Buffer[] = []
+  encoder.on('data', chunk => chunks.push(chunk))
+  const ping = new Frame(true, false, Opcode.ping, false, Buffer.alloc(0))
+  encoder.write(ping)
+  await new Promise(setImmediate)
+  t.same(chunks, [unmaskedFrame(0x89)])
+  for (let i = 0; i < 5; i++) encoder.write(ping)
+  await new Promise(setImmediate)
+  t.same(chunks.slice(1), [Buffer.concat(Array<Buffer>(5).fill(unmaskedFrame(0x89)))])
+})
+
+t.test('a reader that is slow gets all of it', async t => {
+  const encoder = new FrameEncoder()
+  const payload = Buffer.alloc(10_000, 'sluice')
+  const frames = Array.from({ length: 300 }, () => new Frame(true, false, Opcode.binary, false, payload))
+  let bytes = 0
+  Readable.from(frames).pipe(encoder)
+  for await (const chunk of encoder) {
+    bytes += (chunk as Buffer).length
+    await new Promise(setImmediate)
+  }
+  t.equal(bytes, 300 * (payload.length + 4))
 })
 
 t.test('anything but a Frame is an error of the stream, and thrown nowhere', async t => {
