@@ -35,7 +35,7 @@ export interface ConnectionOptions {
 
 /** The options of a connection with every default in its place. */
 export interface ConnectionSettings extends Required<Omit<ConnectionOptions, 'perMessageDeflate'>> {
-  /** What the Duplex of each connection is made with. */
+  /** What the Duplex of each connection is made with. @internal */
   readonly duplex: DuplexOptions
   /** How messages are compressed, null for not at all. */
   readonly deflate: DeflateSettings | null

@@ -28,13 +28,14 @@ export class FrameEncoder extends Transform {
     super({ writableObjectMode: true, writableHighWaterMark: MAX_WAITING })
   }
 
-  override _transform(frame: Frame | Batch, _encoding: BufferEncoding, callback: TransformCallback): void {
-    if (frame instanceof Batch) this.#encode(frame.frames, callback)
+  override _transform(frame: Frame, _encoding: BufferEncoding, callback: TransformCallback): void {
+    const given: unknown = frame
+    if (given instanceof Batch) this.#encode(given.frames, callback)
     // The stream keeps what comes meanwhile, and hands it over together: a chunk, and a write to the socket, for each cost 10 us.
     else process.nextTick(() => this.#encode([frame], callback))
   }
 
-  /** What came while the first frame of a tick waited. */
+  /** What came while the first frame of a tick waited. @internal */
   override _writev(items: { readonly chunk: unknown }[], callback: TransformCallback): void {
     this._write(new Batch(items.map(({ chunk }) => chunk)), 'utf8', callback)
   }
