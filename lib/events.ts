@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { MessageIterator } from './message-iterator.js'
 import type { Message } from './protocol/message-assembler.js'
-import { forgetPause, LateDuplex } from './streams/stream.js'
+import { type Duplex, forgetPause, LateDuplex } from './streams/stream.js'
 
 /** What a `'message'`, `'ping'` or `'pong'` listener is told beside the data. */
 export interface MessageFlags {
@@ -111,6 +112,10 @@ export abstract class EventedDuplex extends LateDuplex {
   override prependListener(event: string | symbol, listener: AnyListener): this {
     super.prependListener(event, listener as () => void)
     return this.#listen(event)
+  }
+
+  override [Symbol.asyncIterator](): ReturnType<Duplex[typeof Symbol.asyncIterator]> {
+    return new MessageIterator(this, super[Symbol.asyncIterator]())
   }
 
   override off<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this

@@ -82,7 +82,9 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
     const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
-    return this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
+    return this.extensions === NONE
+      ? own
+      : this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
   }
 
   /** Lets go of the message that is incomplete: there are too many of them in the process. */
