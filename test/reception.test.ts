@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { maskedFrame } from './support/bytes.js'
-import { rawPeer, upgradeRequest } from './support/raw-peer.js'
+import { upgradeRequest } from './support/raw-peer.js'
 import { dialRaw, readAnswer, serve } from './support/serving.js'
 
 t.test('a request in one piece, and in two, opens the same connection', async t => {
@@ -24,14 +24,14 @@ t.test('a request in one piece, and in two, opens the same connection', async t 
 
 t.test('a connection that says nothing is ended at the deadline', async t => {
   const { port } = await serve(t, { handshakeTimeoutMs: 40 })
-  const silent = await rawPeer(port)
+  const silent = await dialRaw(t, port)
   t.equal((await readAnswer(silent)).status, 408)
   await silent.ended
 })
 
 t.test('one that has begun is ended at the same deadline, and Node answers', async t => {
   const { port } = await serve(t, { handshakeTimeoutMs: 40 })
-  const slow = await rawPeer(port)
+  const slow = await dialRaw(t, port)
   await slow.send('GET / HTTP/1.1\r\nHost: ')
   t.equal((await readAnswer(slow)).status, 408)
   await slow.ended
@@ -60,8 +60,8 @@ t.test('a client that goes away before it has asked', async t => {
 
 t.test('close() does not wait for those that have not asked', async t => {
   const { server, port } = await serve(t)
-  const silent = await rawPeer(port)
-  const half = await rawPeer(port)
+  const silent = await dialRaw(t, port)
+  const half = await dialRaw(t, port)
   await half.send('GET / HTTP/1.1\r\n')
   await server.close()
   // With a reset where bytes of theirs were unread.

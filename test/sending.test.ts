@@ -241,3 +241,16 @@ t.test('hixie-76: all is text, binary: true an error, ping and pong do nothing',
   ws.send(Readable.from(['s', 't']))
   t.same(await peer.read(24), hex('00c3a9ff 0062ff 0000ff 0077ff 0077ff 007879ff 007374ff'))
 })
+
+t.test('two streams piped into one connection', async t => {
+  const { client, server } = memoryEnds()
+  await once(client, 'open')
+  const sources = ['a', 'b'].map(text => Readable.from([text]))
+  for (const source of sources) source.pipe(client, { end: false })
+  const got: unknown[] = []
+  for await (const message of server) {
+    got.push(message)
+    if (got.length === 2) client.close()
+  }
+  t.same(got, ['a', 'b'])
+})

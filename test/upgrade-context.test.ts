@@ -149,3 +149,20 @@ t.test('throw makes a HandshakeError with status, message and properties', async
     t.match(error, { statusCode: 500, message: 'Internal Server Error', expose: false })
   }
 })
+
+t.test('the state is one object with that of the connection, before and after next()', async t => {
+  const { server, port } = await serve<{ user?: string }>(t)
+  const seen = deferred<readonly [before: unknown, after: unknown]>()
+  server.use(async (ctx, next) => {
+    await next()
+    const { websocket } = ctx
+    if (websocket === undefined) return
+    // Nobody has asked for it before the connection was open.
+    ctx.state.user = 'Ada'
+    const before = websocket.state
+    ctx.state = { user: 'Grace' }
+    seen.resolve([before, websocket.state])
+  })
+  await ask(t, port, upgradeRequest())
+  t.same(await seen.promise, [{ user: 'Ada' }, { user: 'Grace' }])
+})

@@ -83,6 +83,13 @@ t.test('what middleware puts on it stays', async t => {
   t.equal(request.url, '/changed')
 })
 
+t.test('what is set before anything is asked for stays', async t => {
+  const request = upgradeRequest(new Socket(), textOf(HEAD))
+  request.method = 'PATCH'
+  t.equal(request.method, 'PATCH')
+  t.equal(request.headers.upgrade, 'websocket')
+})
+
 t.test('it is a stream that has ended, without a body', async t => {
   const request = upgradeRequest(new Socket(), textOf(HEAD))
   const chunks: unknown[] = []

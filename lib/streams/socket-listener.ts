@@ -8,12 +8,14 @@ export interface SocketListener extends ChunkListener {
   receiveGone(socket: Duplex): void
 }
 
+function ignore(): void {}
+
 /** Hears nothing: the socket is in other hands for now. */
 export const NOBODY: SocketListener = {
-  owner: { onDrain: () => {} },
-  receive: () => {},
-  receiveEnd: () => {},
-  receiveGone: () => {},
+  owner: { onDrain: ignore },
+  receive: ignore,
+  receiveEnd: ignore,
+  receiveGone: ignore,
 }
 
 const kListener: unique symbol = Symbol('sluice.listener')
@@ -30,8 +32,6 @@ function onEnd(this: Heard): void {
 function onDrain(this: Heard): void {
   this[kListener].owner.onDrain()
 }
-/** What is wrong stands in `errored` when the socket is gone, which comes behind it. */
-function onError(): void {}
 function onClose(this: Heard): void {
   this[kListener].receiveGone(this)
 }
@@ -44,12 +44,12 @@ export function listen(socket: Duplex, listener: SocketListener): void {
   const joined = socket as Joined
   const isNew = joined[kListener] === undefined
   joined[kListener] = listener
-  if (isNew) joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose)
+  if (isNew) joined.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', ignore).on('close', onClose)
 }
 
 /** Leaves a socket as it was. */
 export function unlisten(socket: Duplex): void {
   const joined = socket as Joined
   joined[kListener] = undefined
-  joined.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
+  joined.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', ignore).off('close', onClose)
 }
