@@ -19,8 +19,8 @@ export function isEmpty(stage: Transform | null): boolean {
 
 /** Joins stages in their order; the frames that leave the last one go to `sink`. */
 export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
-  for (const [i, stage] of stages.entries()) {
-    const next = stages[i + 1]
+  for (let i = 0; i < stages.length; i++) {
+    const [stage, next] = stages.slice(i, i + 2) as [Transform, Transform?]
     if (next === undefined) stage.on('data', sink)
     else stage.pipe(next)
   }
