@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import http from 'node:http'
 
 /**
  * Masking (RFC 6455 section 5.3): byte i of the payload is combined by exclusive or with byte i modulo 4 of the masking
@@ -58,27 +59,45 @@ export function mask(bytes: Buffer, start: number, end: number, key: number, pha
   maskBytes(bytes, at, bytes, at, end - at, rotated)
 }
 
-/**
- * Copies `source[start, end)` to `target` from `at` on and masks or unmasks it on the way: one pass over the source.
- * `phase` is how many bytes of the same payload came before.
- */
-export function maskInto(
+/** Copies `source[start, end)` to `target` from `at` on and masks or unmasks it; `phase` is how many bytes of the payload came before. */
+export type MaskInto = (
   source: Buffer,
   start: number,
   end: number,
   target: Buffer,
   at: number,
   key: number,
-  phase = 0,
-): void {
-  if (end - start < WORDS_FROM) {
-    maskBytes(source, start, target, at, end - start, rotate(key, phase))
-    return
+  phase?: number,
+) => void
+
+/** Sets `output[offset + i]` to `source[i]` under the four bytes of a mask. */
+export type NativeMask = (
+  source: Uint8Array,
+  mask: Uint8Array,
+  output: Uint8Array,
+  offset: number,
+  length: number,
+) => void
+
+/** Masks by words, or where Node has something of its own for it, by that. */
+export function makeMaskInto(native: NativeMask | undefined): MaskInto {
+  return (source, start, end, target, at, key, phase = 0) => {
+    if (end - start < WORDS_FROM) maskBytes(source, start, target, at, end - start, rotate(key, phase))
+    else if (native === undefined) {
+      // What was just copied is in the cache: the words are turned there, since source and target are rarely aligned alike.
+      source.copy(target, at, start, end)
+      mask(target, at, at + end - start, key, phase)
+    } else {
+      toWord(rotate(key, phase))
+      native(source.subarray(start, end), keyBytes, target, at, end - start)
+    }
   }
-  // What was just copied is in the cache: the words are turned there, since source and target are rarely aligned alike.
-  source.copy(target, at, start, end)
-  mask(target, at, at + end - start, key, phase)
 }
+
+/** Node 26.12 and later mask in C++; before, there is none, and our words are the fastest. */
+export const maskInto: MaskInto = makeMaskInto(
+  (http as unknown as { readonly websocketMask?: NativeMask }).websocketMask,
+)
 
 function maskBytes(source: Buffer, from: number, target: Buffer, at: number, length: number, key: number): void {
   const k0 = key >>> 24

@@ -2,7 +2,7 @@ import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
-import { mask, maskInto, nextMaskingKey } from '../../lib/protocol/mask.js'
+import { makeMaskInto, mask, maskInto, type NativeMask, nextMaskingKey } from '../../lib/protocol/mask.js'
 import { hex } from '../support/bytes.js'
 
 /** RFC 6455 section 5.3, word for word: octet i is combined with octet i modulo 4 of the key. */
@@ -82,6 +82,26 @@ t.test('a payload masked in pieces is the payload masked whole', async () => {
       return pieces.equals(reference(payload, keyBytes))
     }),
   )
+})
+
+t.test('where Node masks by itself, it is asked to from 128 bytes on, and the bytes are the same', async t => {
+  const lengths: number[] = []
+  const native: NativeMask = (source, keyBytes, output, offset, length) => {
+    lengths.push(length)
+    for (let i = 0; i < length; i++) output[offset + i] = (source[i] as number) ^ (keyBytes[i & 3] as number)
+  }
+  const into = makeMaskInto(native)
+  const ours = makeMaskInto(undefined)
+  for (const length of [0, 1, 127, 128, 129, 1_000]) {
+    for (let phase = 0; phase < 4; phase++) {
+      const source = bytes(length + 5)
+      const [one, other] = [Buffer.alloc(length + 3), Buffer.alloc(length + 3)]
+      into(source, 2, 2 + length, one, 1, 0x37fa213d, phase)
+      ours(source, 2, 2 + length, other, 1, 0x37fa213d, phase)
+      t.ok(one.equals(other), `${length} bytes, phase ${phase}`)
+    }
+  }
+  t.same(new Set(lengths), new Set([128, 129, 1_000]))
 })
 
 t.test('masking twice changes nothing', async () => {
