@@ -21,6 +21,8 @@ export interface Scenario {
   /** At most this ratio. */
   readonly wanted?: number
   readonly rounds?: number
+  /** Milliseconds of CPU to warm up, where the usual ones are too few for the code to be compiled. */
+  readonly warmUpMs?: number
 }
 
 /** Medians over the rounds, and the cost in each of them. */
@@ -81,9 +83,10 @@ function ratioOf(costs: ReadonlyMap<string, number>, base: string | undefined): 
 export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
   const { title, candidates, base, wanted = null, load } = scenario
   const count = effort.isThorough ? (scenario.rounds ?? effort.rounds) : effort.rounds
+  const times = { ...effort, warmUpMs: Math.max(effort.warmUpMs, scenario.warmUpMs ?? 0) }
   const rounds = new Map<string, Figure[]>(candidates.map(({ name }) => [name, []]))
   for (let round = 0; round < count; round++) {
-    for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, scenario, effort))
+    for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, scenario, times))
   }
   const figures = Object.fromEntries([...rounds].map(([name, all]) => [name, summarise(all)]))
   const ratio = (of: (summary: Summary) => number): number =>

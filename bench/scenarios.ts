@@ -8,6 +8,9 @@ const MIB = 1_048_576
 const LARGE_ROUNDS = 5
 const base = 'ws'
 
+/** Each line is passed once a connection: it takes ten thousand of them until the server runs compiled code. */
+const WARM_HANDSHAKES_MS = 4_000
+
 /** Messages of so many bytes, sent back as they are. */
 export function echo(connections: number, inFlight: number, size: number): Work {
   return { connections, inFlight, size, isText: false, answerSize: size }
@@ -70,6 +73,7 @@ const OTHERS: readonly Scenario[] = [
     title: 'handshakes, connect and close',
     wanted: 0.75,
     load: 'handshakes',
+    warmUpMs: WARM_HANDSHAKES_MS,
     work: echo(32, 1, 64),
     candidates: servers('handshake'),
     base,
@@ -79,6 +83,7 @@ const OTHERS: readonly Scenario[] = [
     title: 'handshakes through three upgrade middleware',
     wanted: 0.85,
     load: 'handshakes',
+    warmUpMs: WARM_HANDSHAKES_MS,
     work: echo(32, 1, 64),
     candidates: pair('middleware'),
     base,
