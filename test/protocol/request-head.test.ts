@@ -44,6 +44,7 @@ const LEFT: readonly (readonly [name: string, bytes: Buffer])[] = [
   ['a head that is not whole', bytesOf(LINES, '\r\n')],
   ['nothing', Buffer.alloc(0)],
   ['another method', withLine('POST /chat HTTP/1.1', 0)],
+  ['a method that ends like GET', withLine('TARGET /chat HTTP/1.1', 0)],
   ['another version of HTTP', withLine('GET /chat HTTP/1.0', 0)],
   ['a target in absolute form', withLine('GET http://server.example.com/chat HTTP/1.1', 0)],
   ['a space in the target', withLine('GET /a b HTTP/1.1', 0)],
