@@ -42,7 +42,7 @@ export const CLIENTS: readonly Candidate[] = [
 /** What else is installed, at the same task: npm puts its commands on the path. */
 export function peers(task: string): readonly Candidate[] {
   return [
-    { name: 'Bun', file: 'servers/bun', task, command: ['bun', 'run'] },
-    { name: 'Deno', file: 'servers/deno', task, command: ['deno', 'run', '--allow-all', '--no-config'] },
+    { name: 'Bun', file: 'servers/bun', task, command: ['bun', 'run'], mayFail: true },
+    { name: 'Deno', file: 'servers/deno', task, command: ['deno', 'run', '--allow-all', '--no-config'], mayFail: true },
   ].filter(({ command: [program = ''] }) => spawnSync(program, ['--version']).status === 0)
 }

@@ -47,10 +47,11 @@ export async function ask<Answer>(child: ChildProcess, told?: object | string): 
   const isAnswered = new AbortController()
   const { signal } = isAnswered
   const fail = async (): Promise<never> => {
-    await once(child, 'exit', { signal })
-    throw new Error(`it ended without an answer: ${child.spawnargs.join(' ')}`)
+    const hasEnded = child.exitCode !== null || child.signalCode !== null
+    if (!hasEnded) await once(child, 'exit', { signal })
+    throw new Error(`ended with ${child.signalCode ?? child.exitCode}, no answer: ${child.spawnargs.join(' ')}`)
   }
-  if (told !== undefined) child.send(told)
+  if (told !== undefined && child.connected) child.send(told)
   try {
     const [answer] = (await Promise.race([once(child, 'message', { signal }), fail()])) as [Answer]
     return answer

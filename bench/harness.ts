@@ -57,7 +57,8 @@ export const USUAL: Effort = { rounds: 3, isThorough: true, warmUpMs: 700, durat
 /** Two or three minutes, for a first look. */
 export const QUICK: Effort = { rounds: 1, isThorough: false, warmUpMs: 500, durationMs: 400 }
 
-function measure(candidate: Candidate, { load, work }: Scenario, times: Times): Promise<Figure> {
+function measure(candidate: Candidate, { load, work, warmUpMs }: Scenario, usual: Times): Promise<Figure> {
+  const times = warmUpMs === undefined ? usual : { ...usual, warmUpMs }
   if (load === 'client') return measureClient(candidate, work, times)
   if (load === 'crowd') return measureMemory(candidate, work)
   return measureServer(candidate, load, work, times)
@@ -86,7 +87,15 @@ export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
   const times = { ...effort, warmUpMs: Math.max(effort.warmUpMs, scenario.warmUpMs ?? 0) }
   const rounds = new Map<string, Figure[]>(candidates.map(({ name }) => [name, []]))
   for (let round = 0; round < count; round++) {
-    for (const candidate of candidates) rounds.get(candidate.name)?.push(await measure(candidate, scenario, times))
+    for (const candidate of candidates) {
+      try {
+        rounds.get(candidate.name)?.push(await measure(candidate, scenario, times))
+      } catch (error) {
+        if (candidate.mayFail !== true) throw error
+        console.error(`${candidate.name} failed: ${String(error)}`)
+        rounds.delete(candidate.name)
+      }
+    }
   }
   const figures = Object.fromEntries([...rounds].map(([name, all]) => [name, summarise(all)]))
   const ratio = (of: (summary: Summary) => number): number =>

@@ -17,6 +17,8 @@ export interface Candidate extends StartOptions {
   readonly task: string
   /** What its load does otherwise. */
   readonly differs?: Partial<Work>
+  /** Whether it is left out where it fails: not ours, and not what is asked. */
+  readonly mayFail?: boolean
 }
 
 /** What a candidate came to. */
