@@ -115,7 +115,7 @@ export abstract class EventedDuplex extends LateDuplex {
   }
 
   override [Symbol.asyncIterator](): ReturnType<Duplex[typeof Symbol.asyncIterator]> {
-    return new MessageIterator(this, super[Symbol.asyncIterator]())
+    return new MessageIterator(this, super[Symbol.asyncIterator]() as AsyncGenerator<Message, undefined>)
   }
 
   override off<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this

@@ -1,16 +1,19 @@
 import type { Duplex } from './streams/stream.js'
 
+/** What an async generator has of an iterator. */
+type Whole<Message> = Required<Pick<AsyncIterator<Message, undefined>, 'next' | 'return'>>
+
 /**
  * The iterator of a loop over a stream, which takes a message that waits right out of it: to go through the stream's own
  * iterator, an async generator, costs half a microsecond a message. That one sees to all else: the wait, the end, errors.
  */
 export class MessageIterator<Message> implements AsyncIterableIterator<Message> {
   readonly #stream: Duplex
-  readonly #whole: AsyncIterator<Message>
+  readonly #whole: Whole<Message>
   /** Calls that the stream's own iterator has not answered; -1 before the first, which has it listen to the stream. */
   #pending = -1
 
-  constructor(stream: Duplex, whole: AsyncIterator<Message>) {
+  constructor(stream: Duplex, whole: Whole<Message>) {
     this.#stream = stream
     this.#whole = whole
   }
@@ -25,10 +28,10 @@ export class MessageIterator<Message> implements AsyncIterableIterator<Message> 
     return this.#whole.next().finally(() => this.#pending--)
   }
 
-  async return(): Promise<IteratorResult<Message>> {
+  return(): Promise<IteratorResult<Message>> {
     // From now on the stream's own iterator has the say: it has ended, and ends the stream.
     this.#pending = Number.POSITIVE_INFINITY
-    return (await this.#whole.return?.()) ?? { done: true, value: undefined }
+    return this.#whole.return()
   }
 
   [Symbol.asyncIterator](): this {
