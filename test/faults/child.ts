@@ -1,7 +1,8 @@
 // A process of its own with a small server of sluice, or with clients, that tells its parent all that happens and answers
 // its questions: watched.ts starts it. It listens for faults nowhere but where a connection has them.
+
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type ClientOptions, Server, type ServerOptions, type UpgradeContext, WebSocket } from '../../lib/index.js'
 import { origin } from '../../middleware/origin.js'
 import { messageLine } from '../support/receive.js'
@@ -25,6 +26,8 @@ export interface Report {
   readonly heap: number
   readonly cpuMs: number
   readonly clients: number
+  /** Bytes that were read from the connection whose upgrade waits, the last one of them. */
+  readonly bytesRead: number
   /** What keeps the process alive, name → how many. */
   readonly resources: Readonly<Record<string, number>>
 }
@@ -43,6 +46,7 @@ const released = new Promise<void>(resolve => {
 })
 let peak = { heap: 0, rss: 0 }
 let watching: NodeJS.Timeout | undefined
+let waiting: Socket | undefined
 
 function tell(event: object): void {
   process.send?.(event)
@@ -64,7 +68,9 @@ function report(): Report {
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1
   const { user, system } = process.cpuUsage()
   const clients = server === null ? websockets.size : server.clients.size
-  return { rss: process.memoryUsage.rss(), heap: heap(), cpuMs: (user + system) / 1_000, clients, resources }
+  const { bytesRead = 0 } = waiting ?? {}
+  const cpuMs = (user + system) / 1_000
+  return { rss: process.memoryUsage.rss(), heap: heap(), cpuMs, clients, bytesRead, resources }
 }
 
 /** Tells what happens on a connection, under its name. */
@@ -117,6 +123,7 @@ async function decide(ctx: UpgradeContext, next: () => Promise<unknown>): Promis
   ctx.signal.addEventListener('abort', () => tell({ name, line: 'aborted' }))
   switch (ctx.path) {
     case '/wait':
+      waiting = ctx.socket as Socket
       tell({ name, line: 'waiting' })
       await released
       break
