@@ -80,7 +80,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   }
 
   /** The address as it was given; on a server the path that was asked for. */
-  url: string
+  url = ''
   /** The request that opened the connection, on a server. */
   upgradeReq: IncomingMessage | undefined = undefined
   /** The server that the connection belongs to, null on a client. */
@@ -107,7 +107,6 @@ export class WebSocket<State = unknown> extends SendingDuplex {
         : connectionSettings(given, Array.isArray(address) ? SERVER_LIMITS : CLIENT_LIMITS)
     super(settings.duplex)
     this.#settings = settings
-    this.url = ''
     if (address === NO_ADDRESS) return
     if (Array.isArray(address)) {
       const [request, socket, head = Buffer.alloc(0)] = address as Exclude<Address, string | URL>
@@ -289,10 +288,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     )
   }
 
-  /**
-   * Calls back when the connection is gone, which may be before its last message is read and `'close'` emitted; at once
-   * where it is. Returns what takes that back.
-   */
+  /** Calls back when the connection is gone, be it before its last message is read, or at once. Returns what takes that back. */
   whenGone(callback: () => void): () => void {
     if (this.#connection !== null) return this.#connection.whenGone(callback)
     this.once('close', callback)

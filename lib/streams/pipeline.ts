@@ -74,7 +74,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (head !== undefined && head.length > 0) this.receive(Buffer.from(head))
   }
 
-  /** Whether bytes that came wait to be parsed. */
   get hasMore(): boolean {
     return this.#rest !== null
   }
@@ -92,7 +91,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#fail(new RemoteProtocolError('WS_ERR_TOTAL_BUFFER_FULL'))
   }
 
-  /** Whether the peer is held back. */
   get isStopped(): boolean {
     return this.#isStopped || this.#isBlocked
   }
