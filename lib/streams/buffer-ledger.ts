@@ -16,9 +16,17 @@ export function account(holder: Holder, bytes: number, limit: number): void {
   const before = held.get(holder) ?? 0
   if (bytes === before) return
   total += bytes - before
-  if (bytes === 0) held.delete(holder)
-  else held.set(holder, bytes)
+  held.set(holder, bytes)
   if (total > limit) largest()?.shed()
+}
+
+/**
+ * A holder is gone. One that has nothing for now stays noted until then: a Map that is added to and taken from with each
+ * message leaves its old tables behind, each of which keeps the next one from being collected while it is young.
+ */
+export function forget(holder: Holder): void {
+  total -= held.get(holder) ?? 0
+  held.delete(holder)
 }
 
 /** What all hold together, in bytes. */

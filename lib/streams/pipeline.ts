@@ -4,7 +4,7 @@ import { FrameParser } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink, takeWhole } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
-import { account, type Holder } from './buffer-ledger.js'
+import { account, forget, type Holder } from './buffer-ledger.js'
 import type { FrameDecoder } from './frame-decoder.js'
 import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
@@ -147,7 +147,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#isBlocked = false
     this.#parser = null
     this.#assembler = null
-    account(this, 0, this.#options.maxTotalBufferedBytes)
+    forget(this)
     for (const stage of this.#stages) stage.resume()
     // Who discards has something to say first: the end, where it has already come, is told behind that.
     process.nextTick(() => this.#advance())
@@ -176,7 +176,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
     if (unread !== null) this.receive(unread)
     this.owner.onGone(this.socket.errored ?? null)
-    account(this, 0, this.#options.maxTotalBufferedBytes)
+    forget(this)
     this.receiveEnd()
   }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { account, type Holder, totalHeld } from '../../lib/streams/buffer-ledger.js'
+import { account, forget, type Holder, totalHeld } from '../../lib/streams/buffer-ledger.js'
 
 class Part implements Holder {
   readonly name: string
@@ -37,4 +37,15 @@ t.test('one holder alone is shed as well', async t => {
   account(new Part('alone', shed), 101, 100)
   t.same(shed, ['alone'])
   t.equal(totalHeld(), 0)
+})
+
+t.test('who is gone holds nothing any more, and is not shed for others', async t => {
+  const shed: string[] = []
+  const [gone, left] = [new Part('gone', shed), new Part('left', shed)]
+  account(gone, 90, 100)
+  forget(gone)
+  forget(gone)
+  t.equal(totalHeld(), 0)
+  account(left, 101, 100)
+  t.same(shed, ['left'])
 })
