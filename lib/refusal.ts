@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { giveBack, ownerOf } from './give-back.js'
 import { optionRangeError } from './protocol/errors.js'
 import { formatResponse } from './protocol/handshake.js'
+import { unlisten } from './streams/socket-listener.js'
 import type { RefusalBody } from './upgrade-context.js'
 
 /** The headers of an answer: one value, or as many lines as there are values. */
@@ -73,7 +74,7 @@ function writeAndGiveBack(http: HttpServer, socket: Duplex, answer: Buffer, time
   socket.write(answer, error => {
     clearTimeout(timer)
     if (error || socket.destroyed) return
-    socket.off('error', ignoreError)
+    unlisten(socket.off('error', ignoreError))
     giveBack(http, socket)
   })
 }

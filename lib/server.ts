@@ -61,6 +61,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     onOpen: websocket => {
       if (websocket.readyState !== websocket.CLOSED) this.#open.add(websocket)
     },
+    onWait: upgrade => this.#pending.add(upgrade),
     onEnd: upgrade => this.#pending.delete(upgrade),
   }
 
@@ -265,8 +266,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   ): void {
     const leftMs = this.settings.handshakeTimeoutMs - (this.#reception?.leave(socket) ?? 0)
     const upgrade = new Upgrade(this.#owner, request, socket, early, head, callback)
-    this.#pending.add(upgrade)
-    const isFull = this.#pending.size > this.#maxPendingUpgrades || this.#owner.isFull()
+    const isFull = this.#pending.size >= this.#maxPendingUpgrades || this.#owner.isFull()
     if (this.#closing !== null || isFull) upgrade.refuse(503)
     else if (this.path !== undefined && pathOf(request) !== this.path) upgrade.refuse(404)
     else upgrade.run(leftMs)

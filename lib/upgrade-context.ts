@@ -15,6 +15,12 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]+$/
 /** What a refusal may carry: text, bytes, an object that is sent as JSON, or a stream. */
 export type RefusalBody = string | Buffer | object | NodeJS.ReadableStream
 
+/** A header of the answer; a list becomes as many header lines. */
+export type AnswerHeader = readonly [name: string, value: string | readonly string[]]
+
+/** What middleware has set where it has set nothing. */
+export const NO_HEADERS: readonly AnswerHeader[] = []
+
 /** What the checks of the handshake found out, before any middleware runs. */
 export interface Asked {
   readonly version: ProtocolVersion
@@ -46,8 +52,6 @@ export class UpgradeContext<State = unknown> {
   readonly origin: string | undefined
   /** The subprotocols offered, in the client's order of preference. Middleware may take out what is none, as a token. */
   protocols: readonly string[]
-  /** What a router took out of the path. */
-  params: Record<string, string> = {}
   /** Whether the client came over TLS. */
   secure: boolean
   /** The address of the client; empty where the socket has none. */
@@ -58,14 +62,13 @@ export class UpgradeContext<State = unknown> {
   body: RefusalBody | undefined = undefined
   /** The open connection, after `await next()`. */
   websocket: WebSocket<State> | undefined = undefined
-  /** The headers to be sent, of the 101 or of the refusal: lower-case name → name and value. */
-  readonly answerHeaders: Map<string, readonly [name: string, value: string | readonly string[]]> = new Map()
-
   readonly #abort: { readonly signal: AbortSignal }
   #state: State | undefined = undefined
   #protocol: string
   #url: URL | undefined
   #messages: Chain<MessageContext<State>> | null = null
+  #params: Record<string, string> | null = null
+  #answerHeaders: Map<string, AnswerHeader> | null = null
 
   constructor(
     server: Server<State>,
@@ -104,6 +107,26 @@ export class UpgradeContext<State = unknown> {
   /** The state, where middleware has asked for it or set it. @internal */
   get givenState(): State | undefined {
     return this.#state
+  }
+
+  /** What a router took out of the path. */
+  get params(): Record<string, string> {
+    this.#params ??= {}
+    return this.#params
+  }
+  set params(params: Record<string, string>) {
+    this.#params = params
+  }
+
+  /** The headers to be sent, of the 101 or of the refusal: lower-case name → name and value. */
+  get answerHeaders(): Map<string, AnswerHeader> {
+    this.#answerHeaders ??= new Map()
+    return this.#answerHeaders
+  }
+
+  /** The headers that middleware has set. @internal */
+  get givenHeaders(): Iterable<AnswerHeader> {
+    return this.#answerHeaders?.values() ?? NO_HEADERS
   }
 
   get headers(): Headers {

@@ -10,8 +10,10 @@ import {
   type AcceptedRequest,
   acceptHeaders,
   checkRequest,
+  HANDSHAKE_HEADERS,
   type HandshakeFault,
   isHixie76Request,
+  plainAnswer,
   type RequestLike,
 } from './protocol/handshake.js'
 import {
@@ -25,7 +27,8 @@ import { MAX_HEADERS } from './protocol/limits.js'
 import { type AcceptedDeflate, acceptOffer } from './protocol/permessage-deflate.js'
 import { headerLines, ignoreError, type Refusal, refuse } from './refusal.js'
 import type { Server } from './server.js'
-import { UpgradeContext } from './upgrade-context.js'
+import { listen, NOBODY, type SocketListener } from './streams/socket-listener.js'
+import { NO_HEADERS, UpgradeContext } from './upgrade-context.js'
 import { refusalFor } from './upgrade-error.js'
 import { open, type WebSocket } from './websocket.js'
 
@@ -39,24 +42,19 @@ export interface UpgradeOwner<State> {
   isFull(): boolean
   /** The connection is open; called before who asked for it gets it. */
   onOpen(websocket: WebSocket<State>): void
+  /** The answer has to wait. */
+  onWait(upgrade: Upgrade<State>): void
   /** The upgrade is answered, or its client gone; called once, before `onOpen`. */
   onEnd(upgrade: Upgrade<State>): void
 }
 
 /**
  * Bytes behind the request that are taken at once, for a client that sends a first message or two to be seen to go away.
- * What goes beyond them stays where it is: a read brings 64 KiB at the most, and is the last until the answer is given.
+ * What goes beyond them is put back: a read brings 64 KiB at the most, and is the last until the answer is given.
  */
 const MAX_TAKEN_BYTES = 1_024
-/** The headers of a 101 that the handshake itself writes. */
-const HANDSHAKE_HEADERS: ReadonlySet<string> = new Set([
-  'upgrade',
-  'sec-websocket-accept',
-  'sec-websocket-extensions',
-  'sec-websocket-location',
-  'sec-websocket-origin',
-  'sec-websocket-protocol',
-])
+/** What the innermost `next` returns when the connection is open. */
+const OPENED: Promise<void> = Promise.resolve()
 
 type Accepted = AcceptedRequest | AcceptedHixie76
 
@@ -64,7 +62,9 @@ type Accepted = AcceptedRequest | AcceptedHixie76
  * One upgrade, from the request to its answer, which is given exactly once: a 101, or a status that says why not. Until
  * then the client cannot make us hold more than 64 KiB, cannot fail us with an error, and has a deadline.
  */
-export class Upgrade<State> {
+export class Upgrade<State> implements SocketListener {
+  readonly owner: SocketListener['owner'] = NOBODY.owner
+
   readonly #owner: UpgradeOwner<State>
   readonly #request: IncomingMessage
   readonly #socket: Duplex
@@ -73,6 +73,8 @@ export class Upgrade<State> {
   readonly #abort = new LateAbort()
   /** What came behind the request. */
   #early: Buffer
+  /** Middleware let the client in. */
+  #isAccepted = false
   /** Nothing more is to be done: it is answered, or the client gone. */
   #isOver = false
   /** The headers of a 101 went out, and the digest of hixie-76 that belongs to it did not. */
@@ -104,7 +106,7 @@ export class Upgrade<State> {
   /** @param timeoutMs what is left until the deadline */
   run(timeoutMs: number): void {
     if (this.#socket.destroyed || this.#socket.readableEnded) {
-      this.#onGone()
+      this.receiveEnd()
       return
     }
     const accepted = this.#check()
@@ -114,15 +116,23 @@ export class Upgrade<State> {
     }
     const { server } = this.#owner
     const context = new UpgradeContext(server, this.#request, this.#socket, accepted, this.#abort)
-    if (server.chain.length === 0 && accepted.version !== 'hixie-76') {
-      this.#acceptNow(context, accepted)
+    if (server.chain.length === 0 && server.listenerCount('headers') === 0 && accepted.version !== 'hixie-76') {
+      // Nobody to ask: the answer goes out in the tick of the request, without a promise or a listener.
+      this.#open(context, accepted, this.#format(context, accepted), this.#early)
       return
     }
     if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
-    this.#socket.on('readable', this.#onReadable).on('end', this.#onGone).on('close', this.#onGone)
+    this.#owner.onWait(this)
+    listen(this.#socket, this)
+    this.#socket.resume()
     // Once the client is gone, its socket does not know its address any more.
     context.ip = (this.#socket as Partial<Socket>).remoteAddress ?? ''
-    void this.#decide(context, accepted)
+    server.chain
+      .run(context, () => this.#accept(context, accepted))
+      .then(
+        () => this.#decided(context),
+        (error: unknown) => this.#fail(error, context),
+      )
   }
 
   /** Refuses what has not been answered. */
@@ -147,47 +157,31 @@ export class Upgrade<State> {
     return checkHixie76Request(this.#head, (this.#socket as { encrypted?: boolean }).encrypted === true)
   }
 
-  async #decide(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
-    let isAccepted = false
-    try {
-      await this.#owner.server.chain.run(context, async () => {
-        isAccepted = true
-        await this.#accept(context, accepted)
-      })
-    } catch (error) {
-      this.#fail(error, context)
-      return
-    }
-    if (isAccepted) return
-    const headers = context.answerHeaders.values()
+  /** The chain has settled. */
+  #decided(context: UpgradeContext<State>): void {
+    if (this.#isAccepted) return
+    const headers = context.givenHeaders
     this.#refuse({ status: context.status ?? 403, headers, body: context.body, keepFor: this.#keepFor(context) })
   }
 
-  /** Nothing to wait for: the answer goes out in the tick of the request, without a promise or a listener. */
-  #acceptNow(context: UpgradeContext<State>, accepted: Accepted): void {
-    let answer = ''
-    try {
-      answer = this.#format(context, accepted)
-    } catch (error) {
-      this.#fail(error, context)
-    }
-    if (!this.#isOver) this.#open(context, accepted, answer, this.#early)
-  }
-
-  async #accept(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
+  /** The innermost `next`. */
+  #accept(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
+    this.#isAccepted = true
     if (this.#isOver) throw this.#overError()
     const answer = this.#format(context, accepted)
     // A listener of 'headers' may have closed the server.
     if (this.#isOver) throw this.#overError()
-    if (accepted.version !== 'hixie-76') {
-      this.#open(context, accepted, answer, this.#early)
-      return
-    }
+    if (accepted.version === 'hixie-76') return this.#acceptHixie76(context, accepted, answer)
+    this.#open(context, accepted, answer, this.#early)
+    return OPENED
+  }
+
+  async #acceptHixie76(context: UpgradeContext<State>, accepted: AcceptedHixie76, answer: string): Promise<void> {
     if (this.#early.length < HIXIE76_NONCE_BYTES) {
       // A proxy may hold the nonce back until it has seen the head of the answer.
       this.#socket.write(answer, 'latin1')
       this.#isHeadSent = true
-      this.#onReadable()
+      this.#socket.resume()
       await this.#nonce()
     }
     const digest = hixie76Digest(accepted.numbers, this.#early)
@@ -209,12 +203,17 @@ export class Upgrade<State> {
   #format(context: UpgradeContext<State>, accepted: Accepted): string {
     if (this.#owner.isFull()) throw new HandshakeError('WS_ERR_HANDSHAKE_REFUSED', undefined, { statusCode: 503 })
     this.#deflate = this.#acceptDeflate(accepted)
+    const { server } = this.#owner
+    const isPlain = this.#deflate === null && context.protocol === '' && context.givenHeaders === NO_HEADERS
+    if (isPlain && accepted.version !== 'hixie-76' && server.listenerCount('headers') === 0) {
+      return plainAnswer(accepted.key)
+    }
     const lines =
       accepted.version === 'hixie-76'
         ? hixie76Headers(accepted, context.protocol)
         : acceptHeaders(accepted.key, context.protocol, this.#deflate === null ? [] : [this.#deflate.acceptance])
-    lines.push(...headerLines(context.answerHeaders.values(), HANDSHAKE_HEADERS))
-    return this.#owner.server.formatAnswer(lines, this.#request)
+    lines.push(...headerLines(context.givenHeaders, HANDSHAKE_HEADERS))
+    return server.formatAnswer(lines, this.#request)
   }
 
   #acceptDeflate(accepted: Accepted): AcceptedDeflate | null {
@@ -309,27 +308,32 @@ export class Upgrade<State> {
     this.#refuse({ status: 503 }, this.#abort.reason)
   }
 
-  #onReadable = (): void => {
-    const isLittle = this.#early.length + this.#socket.readableLength <= MAX_TAKEN_BYTES
-    if (!isLittle && !this.#isHeadSent) return
-    const chunk: Buffer | null = this.#socket.read()
-    if (chunk === null) return
+  receive(chunk: Buffer): void {
+    // The nonce of hixie-76 is waited for once the head is sent.
+    if (this.#early.length + chunk.length > MAX_TAKEN_BYTES && !this.#isHeadSent) {
+      this.#socket.pause().unshift(chunk)
+      return
+    }
     this.#early = Buffer.concat([this.#early, chunk])
     this.#wake()
   }
 
-  #onGone = (): void => {
+  receiveEnd(): void {
     const error = new HandshakeError('WS_ERR_HANDSHAKE_ABORTED')
     this.#end(0, error)
     this.#abort.abort(error)
     this.#socket.destroy()
   }
 
+  receiveGone(): void {
+    this.receiveEnd()
+  }
+
   /** From now on there is nothing to be done but to answer with this status; 0 for nobody to be answered. */
   #end(status: number, error?: unknown): void {
     this.#isOver = true
     clearTimeout(this.#timer)
-    this.#socket.off('readable', this.#onReadable).off('end', this.#onGone).off('close', this.#onGone)
+    listen(this.#socket, NOBODY)
     this.#wake()
     this.#owner.onEnd(this)
     if (!upgradeChannel.hasSubscribers) return

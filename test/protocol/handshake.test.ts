@@ -10,6 +10,7 @@ import {
   headerValue,
   isHeaderValue,
   isHixie76Request,
+  plainAnswer,
   type RequestLike,
 } from '../../lib/protocol/handshake.js'
 
@@ -217,6 +218,7 @@ t.test('4.2.2: the headers of a 101', async t => {
     ['Sec-WebSocket-Accept', accept],
   ]
   t.same(acceptHeaders(KEY, '', []), bare)
+  t.equal(plainAnswer(KEY), formatResponse(101, acceptHeaders(KEY, '', [])))
   const extensions = [{ name: 'foo', params: [['bar', '1'] as const] }]
   t.same(acceptHeaders(KEY, 'chat', extensions), [
     ...bare,
