@@ -229,6 +229,22 @@ t.test('a message costs its bytes and not its pieces, and no more than the limit
   t.equal(parser.bufferedBytes, 0)
 })
 
+t.test('text that comes whole costs what it is long, and text in pieces is not copied with each of them', async t => {
+  const parser = new Hixie76Parser({ maxMessageBytes: 100_000 })
+  const memory: number[] = []
+  const sink = {
+    onFrame: ({ payload }: Frame): boolean => memory.push(payload.buffer.byteLength) > 0,
+  }
+  // Longer than what Node takes from its pool.
+  const text = Buffer.alloc(5_000, 'a')
+  parser.push(Buffer.concat([HIXIE_TEXT_START, text, HIXIE_TEXT_END]), 0, sink)
+  t.same(memory, [text.length])
+  parser.push(Buffer.concat([HIXIE_TEXT_START, text]), 0, sink)
+  t.equal(parser.bufferedBytes, 2 * text.length)
+  parser.push(text, 0, sink)
+  t.equal(parser.bufferedBytes, 2 * text.length, 'what just fits is added')
+})
+
 t.test('what is read over is not kept', async t => {
   const parser = new Hixie76Parser({ maxMessageBytes: MAX })
   const sink = { onFrame: (): boolean => t.fail('there is no frame') }

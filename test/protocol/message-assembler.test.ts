@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type ErrorCode, RemoteProtocolError } from '../../lib/protocol/errors.js'
 import { Frame } from '../../lib/protocol/frame.js'
-import { MessageAssembler } from '../../lib/protocol/message-assembler.js'
+import { MessageAssembler, takeWhole } from '../../lib/protocol/message-assembler.js'
 import { Opcode } from '../../lib/protocol/opcode.js'
 import { byteByByte, cutAt } from '../support/bytes.js'
 import { scriptBytes } from '../support/frame-script.js'
@@ -229,4 +229,23 @@ t.test('any bytes: nothing is thrown, and the cut does not matter', async () => 
     }),
     { numRuns: 2_000 },
   )
+})
+
+t.test('a whole binary message, a ping and a pong need no assembler; all else does', async t => {
+  const vectors: [fin: boolean, opcode: Opcode, lines: string[]][] = [
+    [true, Opcode.binary, ['binary 6162']],
+    [true, Opcode.ping, ['ping 6162']],
+    [true, Opcode.pong, ['pong 6162']],
+    [false, Opcode.binary, []],
+    [true, Opcode.text, []],
+    [false, Opcode.text, []],
+    [true, Opcode.continuation, []],
+    [false, Opcode.continuation, []],
+    [true, Opcode.close, []],
+  ]
+  for (const [fin, opcode, lines] of vectors) {
+    const found: string[] = []
+    const isTaken = takeWhole(new Frame(fin, false, opcode, true, Buffer.from('ab')), lineSink(found))
+    t.same([isTaken, found], [lines.length > 0, lines], `opcode ${opcode}, fin ${fin}`)
+  }
 })
