@@ -17,7 +17,7 @@ export interface PerMessageDeflateOptions {
   readonly threshold?: number
   /** The windows of both sides, in bits, 9 to 15. Default 15. */
   readonly windowBits?: number
-  /** Whether messages may refer back to those before: smaller on the wire, up to 72 KiB a connection. Default false. */
+  /** Whether messages may refer back to those before: smaller on the wire, up to 64 KiB a connection. Default false. */
   readonly contextTakeover?: boolean
   /** How many messages above 16 KiB may be compressed, and inflated, at a time. Default 10. */
   readonly concurrency?: number
