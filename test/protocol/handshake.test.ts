@@ -6,6 +6,7 @@ import {
   acceptKey,
   checkRequest,
   formatResponse,
+  HANDSHAKE_HEADERS,
   type HandshakeFault,
   headerValue,
   isHeaderValue,
@@ -273,4 +274,12 @@ t.test('whatever the request is, nothing throws', async () => {
       return [101, 400, 426].includes(statusOf(checkRequest(request(headers))))
     }),
   )
+})
+
+t.test('the headers that are written by the handshake alone, in both versions of it', async t => {
+  const written = [
+    'upgrade',
+    ...['accept', 'extensions', 'location', 'origin', 'protocol'].map(it => `sec-websocket-${it}`),
+  ]
+  t.same(HANDSHAKE_HEADERS, new Set(written))
 })
