@@ -86,15 +86,20 @@ export function writeHeader(
   return target.writeUInt32BE(payloadLength % 0x1_0000_0000, at + 6)
 }
 
-/** The bytes of a frame on the wire, under a fresh masking key where it is to be masked. */
-export function encodeFrame(frame: Frame): Buffer {
-  const { fin, rsv1, opcode, isMasked, payload } = frame
-  const bytes = Buffer.allocUnsafe(headerLength(payload.length, isMasked) + payload.length)
-  let at = writeHeader(bytes, 0, fin, rsv1, opcode, isMasked, payload.length)
-  if (isMasked) {
-    const key = nextMaskingKey()
-    at = bytes.writeInt32BE(key, at)
-    maskInto(payload, 0, payload.length, bytes, at, key)
-  } else payload.copy(bytes, at)
+/** The bytes of frames on the wire, in one piece, each under a fresh masking key where it is to be masked. */
+export function encodeFrames(frames: readonly Frame[]): Buffer {
+  let length = 0
+  for (const { isMasked, payload } of frames) length += headerLength(payload.length, isMasked) + payload.length
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const { fin, rsv1, opcode, isMasked, payload } of frames) {
+    at = writeHeader(bytes, at, fin, rsv1, opcode, isMasked, payload.length)
+    if (isMasked) {
+      const key = nextMaskingKey()
+      at = bytes.writeInt32BE(key, at)
+      maskInto(payload, 0, payload.length, bytes, at, key)
+    } else bytes.set(payload, at)
+    at += payload.length
+  }
   return bytes
 }

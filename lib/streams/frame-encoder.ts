@@ -1,5 +1,5 @@
 import { optionTypeError } from '../protocol/errors.js'
-import { encodeFrame, Frame } from '../protocol/frame.js'
+import { encodeFrames, Frame } from '../protocol/frame.js'
 import { Transform, type TransformCallback } from './stream.js'
 
 /** Frames that may wait for the end of the tick: as many as a chunk of short messages has. */
@@ -52,7 +52,7 @@ export class FrameEncoder extends Transform {
     }
     const all = this.#first === null ? frames : [this.#first, ...frames]
     this.#first = null
-    callback(null, Buffer.concat(all.map(encodeFrame)))
+    callback(null, encodeFrames(all))
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeFrame, Frame, type FrameSink } from '../../lib/protocol/frame.js'
+import { encodeFrames, Frame, type FrameSink } from '../../lib/protocol/frame.js'
 import { FrameParser } from '../../lib/protocol/frame-parser.js'
 import { Opcode } from '../../lib/protocol/opcode.js'
 import { byteByByte, cutAt, hex, maskedFrame, unmaskedFrame } from '../support/bytes.js'
@@ -256,7 +256,7 @@ t.test('any bytes: nothing is thrown, and the cut does not matter', async () => 
   )
 })
 
-t.test('what encodeFrame writes is what is parsed', async () => {
+t.test('what encodeFrames writes is what is parsed', async () => {
   const small = fc.uint8Array({ maxLength: 300 }).map(bytes => Buffer.from(bytes))
   const payloads = fc.oneof(
     small,
@@ -272,7 +272,7 @@ t.test('what encodeFrame writes is what is parsed', async () => {
           return new Frame(i === fragments.length - 1, i === 0 && rsv1, opcode, isMasked, payload)
         }),
       )
-      const bytes = Buffer.concat(frames.map(encodeFrame))
+      const bytes = encodeFrames(frames)
       const parsed = parse({ ...SERVER, isMasked, allowRsv1: true }, cutAt(bytes, points))
       assert.equal(parsed.error, undefined)
       assert.deepEqual(parsed.frames, frames.map(shown))

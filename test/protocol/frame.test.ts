@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeFrame, Frame, headerLength, MAX_HEADER_BYTES, writeHeader } from '../../lib/protocol/frame.js'
+import { encodeFrames, Frame, headerLength, MAX_HEADER_BYTES, writeHeader } from '../../lib/protocol/frame.js'
 import { Opcode } from '../../lib/protocol/opcode.js'
 import { hex, maskedFrame, unmaskedFrame } from '../support/bytes.js'
 
@@ -25,7 +25,7 @@ t.test("5.7: the RFC's own examples", async t => {
       Buffer.concat([hex('82 7f 00 00 00 00 00 01 00 00'), Buffer.alloc(65_536)]),
     ],
   ]
-  for (const [frame, bytes] of vectors) t.ok(encodeFrame(frame).equals(bytes), bytes.toString('hex', 0, 14))
+  for (const [frame, bytes] of vectors) t.ok(encodeFrames([frame]).equals(bytes), bytes.toString('hex', 0, 14))
 })
 
 t.test('5.2: every size, masked and not, with a header in the fewest bytes', async t => {
@@ -43,9 +43,9 @@ t.test('5.2: every size, masked and not, with a header in the fewest bytes', asy
     const payload = Buffer.alloc(length, 'sluice')
     t.equal(headerLength(length, false), headerBytes)
     t.equal(headerLength(length, true), headerBytes + 4)
-    const plain = encodeFrame(new Frame(true, false, Opcode.binary, false, payload))
+    const plain = encodeFrames([new Frame(true, false, Opcode.binary, false, payload)])
     t.ok(plain.equals(unmaskedFrame(0x82, payload)), `${length} bytes`)
-    const masked = encodeFrame(new Frame(false, false, Opcode.text, true, payload))
+    const masked = encodeFrames([new Frame(false, false, Opcode.text, true, payload)])
     t.ok(masked.equals(maskedFrame(0x01, payload, { key: keyOf(masked, length) })), `${length} bytes, masked`)
     t.ok(payload.equals(Buffer.alloc(length, 'sluice')), 'the payload stays as it was')
   }
@@ -68,7 +68,7 @@ t.test('5.2: a length has 63 bits, as far as a number is exact', async t => {
 
 t.test('5.3: each frame has a masking key of its own', async t => {
   const frame = new Frame(true, false, Opcode.text, true, Buffer.from('Hello'))
-  const keys = new Set(Array.from({ length: 50 }, () => keyOf(encodeFrame(frame), 5).toString('hex')))
+  const keys = new Set(Array.from({ length: 50 }, () => keyOf(encodeFrames([frame]), 5).toString('hex')))
   t.equal(keys.size, 50)
 })
 
@@ -80,7 +80,7 @@ t.test('what is written is what is to be read, whatever the frame', async () => 
   )
   fc.assert(
     fc.property(fc.boolean(), fc.boolean(), opcodes, fc.boolean(), payloads, (fin, rsv1, opcode, isMasked, payload) => {
-      const bytes = encodeFrame(new Frame(fin, rsv1, opcode, isMasked, Buffer.from(payload)))
+      const bytes = encodeFrames([new Frame(fin, rsv1, opcode, isMasked, Buffer.from(payload))])
       const firstByte = (fin ? 0x80 : 0) + (rsv1 ? 0x40 : 0) + opcode
       const expected = isMasked
         ? maskedFrame(firstByte, Buffer.from(payload), { key: keyOf(bytes, payload.length) })
