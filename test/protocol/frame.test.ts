@@ -28,6 +28,12 @@ t.test("5.7: the RFC's own examples", async t => {
   for (const [frame, bytes] of vectors) t.ok(encodeFrames([frame]).equals(bytes), bytes.toString('hex', 0, 14))
 })
 
+t.test('frames are encoded one behind the other', async t => {
+  const frames = ['a', '', 'long'.repeat(50)].map(text => new Frame(true, false, Opcode.text, false, Buffer.from(text)))
+  t.ok(encodeFrames(frames).equals(Buffer.concat(frames.map(frame => encodeFrames([frame])))))
+  t.equal(encodeFrames([]).length, 0)
+})
+
 t.test('5.2: every size, masked and not, with a header in the fewest bytes', async t => {
   const vectors: [payloadLength: number, headerBytes: number][] = [
     [0, 2],
