@@ -32,6 +32,8 @@ t.test('request, headers, get(name), server, signal, params, state', async t => 
   t.ok(ctx.signal instanceof AbortSignal)
   t.notOk(ctx.signal.aborted)
   t.same(ctx.params, {})
+  ctx.params = { room: 'lobby' }
+  t.same(ctx.params, { room: 'lobby' })
   t.same(ctx.state, {})
   t.equal(ctx.socket, ctx.request.socket)
   t.equal(ctx.status, undefined)
