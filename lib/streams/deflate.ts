@@ -25,7 +25,7 @@ export interface CompressorOptions {
 export type CompressCallback = (error: Error | null, payload: Buffer) => void
 
 /**
- * Payloads up to this many bytes are compressed here, in 0.16 ms at the most. The thread pool costs 0.15 to 0.2 ms more
+ * Payloads up to this many bytes are compressed here, in 0.16 ms at the most. The thread pool costs 0.1 to 0.2 ms more
  * CPU whatever the size, and is sooner done only from 64 KiB on: between, what counts is not to hold up the event loop
  * (docs/performance.md).
  */
