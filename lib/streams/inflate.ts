@@ -1,3 +1,4 @@
+import { constants as bufferConstants } from 'node:buffer'
 import { constants, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import { RemoteProtocolError } from '../protocol/errors.js'
 import { Frame } from '../protocol/frame.js'
@@ -139,7 +140,11 @@ export class Inflate extends Transform {
       info: true,
       finishFlush: constants.Z_FINISH,
       chunkSize: history.length + Math.min(65_536, Math.max(2_048, compressed.length * 4)),
-      maxOutputLength: history.length + Math.max(1, this.#maxMessageBytes - beforeBytes),
+      // Where there is no limit, what a Buffer can hold is one: zlib would throw.
+      maxOutputLength: Math.min(
+        bufferConstants.MAX_LENGTH,
+        history.length + Math.max(1, this.#maxMessageBytes - beforeBytes),
+      ),
     }
     inflating(bytes, options, (error, inflated) => {
       if (inflated === undefined) {

@@ -1,3 +1,5 @@
+import { constants as bufferConstants } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
 import { constants, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
@@ -171,4 +173,19 @@ t.test('any messages, with every window and both ways to remember', async () => 
     ),
     { numRuns: 50 },
   )
+})
+
+t.test('no limit at all, and the largest: in the call, in the pool, and behind a window', async t => {
+  const large = randomBytes(40_000)
+  for (const maxMessageBytes of [bufferConstants.MAX_LENGTH, Number.POSITIVE_INFINITY]) {
+    for (const contextTakeover of [false, true]) {
+      const frames = ['one', large, 'two'].map(data => frame(0xc2, deflated(data)))
+      const { items, error } = await inflate(frames, { maxMessageBytes, contextTakeover })
+      t.notOk(error)
+      t.same(
+        items.map(({ payload }) => payload.length),
+        [3, 40_000, 3],
+      )
+    }
+  }
 })
