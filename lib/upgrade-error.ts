@@ -26,7 +26,7 @@ export function refusalFor<State>(
   const isForeign = isAnswer(error)
   const own = isForeign ? [] : Object.entries(headers ?? {})
   const names = new Set(own.map(([name]) => name.toLowerCase()))
-  const set = Array.from(context.answerHeaders.values()).filter(([name]) => !names.has(name.toLowerCase()))
+  const set = Array.from(context.givenHeaders).filter(([name]) => !names.has(name.toLowerCase()))
   return {
     status: wanted as number,
     headers: [...set, ...own],
