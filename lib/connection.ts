@@ -33,6 +33,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   heardBytes = 0
   heardAt = 0
   probedAt = 0
+  place = -1
 
   readonly #websocket: WebSocket
   readonly #messages: Chain<MessageContext> | null

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
+import { type Member, Roster } from './roster.js'
 
 /** What keep-alive has to know of a connection, and does to it. */
-export interface KeptAlive {
+export interface KeptAlive extends Member {
   /** Grows with every byte that comes. */
   readonly bytesReceived: number
   /** Of `bytesReceived`, when the timer last saw it. The three notes of the timer stand here, and cost no object of their own. */
@@ -27,7 +28,7 @@ const LOOKS = 4
 export class KeepAliveGroup {
   readonly #intervalMs: number
   readonly #timeoutMs: number
-  readonly #connections: Set<KeptAlive> = new Set()
+  readonly #connections: Roster<KeptAlive> = new Roster()
   #timer: NodeJS.Timeout | null = null
 
   constructor(intervalMs: number, timeoutMs: number) {
@@ -55,20 +56,22 @@ export class KeepAliveGroup {
 
   #look(): void {
     const at = now()
-    for (const connection of this.#connections) {
-      if (connection.isHeldBack) {
-        connection.heardBytes = connection.bytesReceived
-        connection.probedAt = 0
-        if (at - connection.heardAt < this.#intervalMs) continue
-        connection.heardAt = at
-        connection.reassure()
-      } else if (connection.bytesReceived !== connection.heardBytes) hear(connection, at)
-      else if (connection.probedAt > 0) {
-        if (at - connection.probedAt >= this.#timeoutMs) connection.timeOut()
-      } else if (at - connection.heardAt >= this.#intervalMs) {
-        connection.probedAt = at
-        connection.probe()
-      }
+    for (const connection of this.#connections) this.#lookAt(connection, at)
+  }
+
+  #lookAt(connection: KeptAlive, at: number): void {
+    if (connection.isHeldBack) {
+      connection.heardBytes = connection.bytesReceived
+      connection.probedAt = 0
+      if (at - connection.heardAt < this.#intervalMs) return
+      connection.heardAt = at
+      connection.reassure()
+    } else if (connection.bytesReceived !== connection.heardBytes) hear(connection, at)
+    else if (connection.probedAt > 0) {
+      if (at - connection.probedAt >= this.#timeoutMs) connection.timeOut()
+    } else if (at - connection.heardAt >= this.#intervalMs) {
+      connection.probedAt = at
+      connection.probe()
     }
   }
 }

@@ -14,6 +14,7 @@ import { optionTypeError } from './protocol/errors.js'
 import { formatResponse, type RequestLike } from './protocol/handshake.js'
 import { SERVER_LIMITS } from './protocol/limits.js'
 import { Reception, type Take } from './reception.js'
+import { Roster } from './roster.js'
 import type { CloseOptions, MiddlewareObject, ServerEvents, ServerOptions } from './server-options.js'
 import { Upgrade, type UpgradeCallback, type UpgradeOwner } from './upgrade.js'
 import { pathOf, type UpgradeContext } from './upgrade-context.js'
@@ -32,8 +33,6 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   readonly options: ServerOptions
   /** The path whose upgrades it takes; undefined for all. */
   readonly path: string | undefined
-  /** The open connections, unless `clientTracking` is false. */
-  readonly clients: Set<WebSocket<State>> = new Set()
   /** The options with every default in its place. */
   readonly settings: ConnectionSettings
   /** The upgrade middleware, in its order. */
@@ -42,13 +41,16 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   readonly messages: Chain<MessageContext<State>> = new Chain()
 
   /** All open connections: `close` has to reach those that nobody tracks. */
-  readonly #open: Set<WebSocket<State>>
+  readonly #open: Roster<WebSocket<State>> = new Roster()
+  /** Made when it is first asked for: what it costs, as any Set that many come to and go from, a Roster says. */
+  #clients: Set<WebSocket<State>> | null = null
+  readonly #tracksClients: boolean
   readonly #http: HttpServer | null
   readonly #isOwnHttp: boolean
   /** Where the connections of an http server of our own come in. */
   readonly #reception: Reception | null = null
   #claimed: Claimed | null = null
-  readonly #pending: Set<Upgrade<State>> = new Set()
+  readonly #pending: Roster<Upgrade<State>> = new Roster()
   readonly #maxConnections: number
   readonly #maxPendingUpgrades: number
   #closing: Promise<void> | null = null
@@ -59,7 +61,9 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     server: this,
     isFull: () => this.#open.size >= this.#maxConnections,
     onOpen: websocket => {
-      if (websocket.readyState !== websocket.CLOSED) this.#open.add(websocket)
+      if (websocket.readyState === websocket.CLOSED) return
+      this.#open.add(websocket)
+      if (this.#tracksClients) this.#clients?.add(websocket)
     },
     onWait: upgrade => this.#pending.add(upgrade),
     onEnd: upgrade => this.#pending.delete(upgrade),
@@ -95,7 +99,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
       SERVER_LIMITS.maxPendingUpgrades,
       [1, 2 ** 32, true],
     )
-    this.#open = booleanOption('clientTracking', options.clientTracking, true) ? this.clients : new Set()
+    this.#tracksClients = booleanOption('clientTracking', options.clientTracking, true)
     const verify = functionOption('verifyClient', options.verifyClient)
     if (verify !== undefined) this.use(verifyClient(verify))
     const choose = functionOption('handleProtocols', options.handleProtocols)
@@ -110,6 +114,12 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     const { closeTimeoutMs } = this.settings
     this.#reception = new Reception(this.#http, this.settings, this.#take, socket => answerLate(socket, closeTimeoutMs))
     this.#http.listen({ port, host: options.host, backlog: options.backlog })
+  }
+
+  /** The open connections, unless `clientTracking` is false. */
+  get clients(): Set<WebSocket<State>> {
+    this.#clients ??= new Set(this.#tracksClients ? this.#open : [])
+    return this.#clients
   }
 
   /** The chain that every message passes; the connections ask for it. @internal */
@@ -156,7 +166,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
       throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
     }
     handled.add(request)
-    this.#answer(request, socket, upgradeHead, request, callback)
+    this.#answer(request, socket, upgradeHead, request, this.#reception?.leave(socket) ?? performance.now(), callback)
   }
 
   /**
@@ -198,6 +208,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   /** Tracks a connection no longer: it is gone. The connection calls it. @internal */
   forget(websocket: WebSocket<State>): void {
     this.#open.delete(websocket)
+    this.#clients?.delete(websocket)
   }
 
   /** Emits `'error'` where somebody listens: a fault of one connection must not end the process. */
@@ -262,21 +273,23 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     socket: Duplex,
     early: Buffer,
     head: RequestLike,
+    since: number,
     callback: UpgradeCallback<State>,
   ): void {
-    const leftMs = this.settings.handshakeTimeoutMs - (this.#reception?.leave(socket) ?? 0)
     const upgrade = new Upgrade(this.#owner, request, socket, early, head, callback)
     const isFull = this.#pending.size >= this.#maxPendingUpgrades || this.#owner.isFull()
     if (this.#closing !== null || isFull) upgrade.refuse(503)
     else if (this.path !== undefined && pathOf(request) !== this.path) upgrade.refuse(404)
-    else upgrade.run(leftMs)
+    else upgrade.run(since)
   }
 
   /** An upgrade on the http server that was given. */
   #claim: Claim = (request, socket, early) => this.handleUpgrade(request, socket, early)
 
   /** A plain upgrade on an http server of our own. */
-  #take: Take = (request, socket, early, head) => this.#answer(request, socket, early, head, this.#emitConnection)
+  #take: Take = (request, socket, early, head, since) => {
+    this.#answer(request, socket, early, head, since, this.#emitConnection)
+  }
 
   #emitConnection: UpgradeCallback<State> = (websocket, request) => {
     this.emit('connection', websocket, request)

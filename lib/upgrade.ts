@@ -26,6 +26,7 @@ import {
 import { MAX_HEADERS } from './protocol/limits.js'
 import { type AcceptedDeflate, acceptOffer } from './protocol/permessage-deflate.js'
 import { headerLines, ignoreError, type Refusal, refuse } from './refusal.js'
+import type { Member } from './roster.js'
 import type { Server } from './server.js'
 import { listen, NOBODY, type SocketListener } from './streams/socket-listener.js'
 import { NO_HEADERS, UpgradeContext } from './upgrade-context.js'
@@ -62,8 +63,9 @@ type Accepted = AcceptedRequest | AcceptedHixie76
  * One upgrade, from the request to its answer, which is given exactly once: a 101, or a status that says why not. Until
  * then the client cannot make us hold more than 64 KiB, cannot fail us with an error, and has a deadline.
  */
-export class Upgrade<State> implements SocketListener {
+export class Upgrade<State> implements SocketListener, Member {
   readonly owner: SocketListener['owner'] = NOBODY.owner
+  place = -1
 
   readonly #owner: UpgradeOwner<State>
   readonly #request: IncomingMessage
@@ -103,8 +105,8 @@ export class Upgrade<State> implements SocketListener {
     if (socket.listenerCount('error') === 0) socket.on('error', ignoreError)
   }
 
-  /** @param timeoutMs what is left until the deadline */
-  run(timeoutMs: number): void {
+  /** @param since when the connection was made, in milliseconds of the monotonic clock: the deadline counts from then */
+  run(since: number): void {
     if (this.#socket.destroyed || this.#socket.readableEnded) {
       this.receiveEnd()
       return
@@ -121,10 +123,7 @@ export class Upgrade<State> implements SocketListener {
       this.#open(context, accepted, this.#format(context, accepted), this.#early)
       return
     }
-    if (timeoutMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), timeoutMs)
     this.#owner.onWait(this)
-    listen(this.#socket, this)
-    this.#socket.resume()
     // Once the client is gone, its socket does not know its address any more.
     context.ip = (this.#socket as Partial<Socket>).remoteAddress ?? ''
     server.chain
@@ -133,6 +132,12 @@ export class Upgrade<State> implements SocketListener {
         () => this.#decided(context),
         (error: unknown) => this.#fail(error, context),
       )
+    // Middleware that had nobody to ask has let the client in by now.
+    if (this.#isOver) return
+    const leftMs = server.settings.handshakeTimeoutMs - (performance.now() - since)
+    if (leftMs !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#timeOut(), leftMs)
+    listen(this.#socket, this)
+    this.#socket.resume()
   }
 
   /** Refuses what has not been answered. */

@@ -85,6 +85,8 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   upgradeReq: IncomingMessage | undefined = undefined
   /** The server that the connection belongs to, null on a client. */
   server: Server<State> | null = null
+  /** @internal */
+  place = -1
 
   #state: State | undefined = undefined
   #connection: Connection | null = null
@@ -330,11 +332,10 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   }
 
   #attach(socket: Duplex, handshake: Handshake, head: Buffer, messages: Chain<MessageContext> | null): void {
-    const connection = new Connection(this as unknown as WebSocket, socket, handshake, head, this.#settings, messages)
+    const websocket = this as unknown as WebSocket
+    const connection = new Connection(websocket, socket, handshake, head, this.#settings, messages)
     this.#connection = connection
-    if (openChannel.hasSubscribers) {
-      openChannel.publish({ websocket: this as unknown as WebSocket } satisfies OpenDiagnostics)
-    }
+    if (openChannel.hasSubscribers) openChannel.publish({ websocket } satisfies OpenDiagnostics)
     process.nextTick(openNextTick, this, connection)
     this.writeHeld()
   }

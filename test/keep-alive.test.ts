@@ -7,6 +7,7 @@ class Connection implements KeptAlive {
   heardBytes = 0
   heardAt = 0
   probedAt = 0
+  place = -1
   isHeldBack = false
   readonly log: string[] = []
 

@@ -35,7 +35,10 @@ function onDrain(this: Heard): void {
   this[kListener].owner.onDrain()
 }
 function onClose(this: Heard): void {
-  this[kListener].receiveGone(this)
+  const listener = this[kListener]
+  // A socket that is old by now must not keep its connection, which may be young, until the heap is marked.
+  this[kListener] = NOBODY
+  listener.receiveGone(this)
 }
 
 /**
