@@ -4,7 +4,8 @@ import type { MessageContext, WebSocket } from '../lib/index.js'
 import { closeCodeOf } from './faults/asserts.js'
 import { hex, maskedFrame } from './support/bytes.js'
 import { closing } from './support/closing.js'
-import { closed, memoryEnds, rawServer } from './support/websockets.js'
+import { SlowSocket } from './support/slow-socket.js'
+import { closed, memoryEnds, rawServer, serverEnd } from './support/websockets.js'
 
 /** Handlers that wait until they are let go, one by one. */
 class Gate {
@@ -263,3 +264,38 @@ t.test('next called behind the end of its chain: what comes too late is dropped'
   await late()
   await turns()
 })
+
+t.test(
+  'the answers to the messages of one chunk leave in one write, also where they are handled one by one',
+  async t => {
+    const ways: Record<string, (ws: WebSocket) => void> = {
+      'a listener': ws => ws.on('message', message => ws.send(message)),
+      'sync middleware': ws => {
+        ws.messages.use((_ctx, next) => next())
+        ws.on('message', message => ws.send(message))
+      },
+      'async middleware': ws => {
+        ws.messages.use(async (_ctx, next) => {
+          await next()
+        })
+        ws.on('message', message => ws.send(message))
+      },
+      'a reply': ws => {
+        ws.messages.use(ctx => {
+          ctx.reply = ctx.data as string
+        })
+        ws.resume()
+      },
+    }
+    for (const [name, echo] of Object.entries(ways)) {
+      const socket = new SlowSocket(false)
+      const ws = serverEnd(socket)
+      echo(ws)
+      await once(ws, 'open')
+      socket.push(Buffer.concat(Array.from({ length: 10 }, (_, n) => maskedFrame(0x81, String(n)))))
+      await turns()
+      t.equal(socket.bytes.length, 10 * 3, name)
+      t.equal(socket.writes.length, 1, name)
+    }
+  },
+)

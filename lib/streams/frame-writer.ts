@@ -54,6 +54,10 @@ export class FrameWriter implements Gatherer {
     return this.#pendingBytes + this.#socket.writableLength
   }
 
+  get hasMore(): boolean {
+    return this.#input.hasMore
+  }
+
   /** Frames `payload` and writes it; text is encoded as UTF-8. Returns the bytes of the frame. */
   writeFrame(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, payload: string | Buffer): number {
     if (typeof payload === 'string') {
@@ -179,7 +183,7 @@ export class FrameWriter implements Gatherer {
 
   #schedule(bytes: number): void {
     if (!this.#isWaiting) {
-      gather(this, this.#input.hasMore)
+      gather(this)
       this.#isWaiting = true
     }
     this.bytesSent += bytes

@@ -4,6 +4,8 @@ import type { Duplex } from './stream.js'
 
 /** Who has something to write. */
 export interface Gatherer {
+  /** Whether messages that have come already wait behind the one that is handled. */
+  readonly hasMore: boolean
   /** Writes what has been gathered. */
   endRound(): void
 }
@@ -17,10 +19,15 @@ export interface ChunkListener {
 class Round {
   #waiting: Gatherer[] = []
   readonly #announce: (end: () => void) => void
+  readonly #next: Round | null
 
-  /** @param announce has the round end when it is time */
-  constructor(announce: (end: () => void) => void) {
+  /**
+   * @param announce has the round end when it is time
+   * @param next the round for those that have more to come
+   */
+  constructor(announce: (end: () => void) => void, next: Round | null = null) {
     this.#announce = announce
+    this.#next = next
   }
 
   add(gatherer: Gatherer): void {
@@ -34,7 +41,11 @@ class Round {
     this.#waiting = []
     let done = 0
     try {
-      while (done < gatherers.length) gatherers[done++]?.endRound()
+      for (const gatherer of gatherers) {
+        done++
+        if (this.#next !== null && gatherer.hasMore) this.#next.add(gatherer)
+        else gatherer.endRound()
+      }
     } finally {
       // A socket whose write throws must not make the others wait for ever.
       for (const gatherer of gatherers.slice(done)) tick.add(gatherer)
@@ -42,8 +53,6 @@ class Round {
   }
 }
 
-/** Ends behind the chunk that is being read: a tick of its own for the answers would cost a quarter of a microsecond. */
-const chunkRound = new Round(() => {})
 /** Ends with the tick. */
 const tick: Round = new Round(end => process.nextTick(end))
 /**
@@ -51,13 +60,18 @@ const tick: Round = new Round(end => process.nextTick(end))
  * that take one message at a time, in a tick each. A loop over a connection would else make as many writes as it has messages.
  */
 const turn = new Round(end => setImmediate(end))
+/**
+ * Ends behind the chunk that is being read: a tick of its own for the answers would cost a quarter of a microsecond. The first
+ * message of many is handled while its chunk is read, and the others behind it, one at a time: its answer leaves with theirs.
+ */
+const chunkRound = new Round(() => {}, turn)
 
 let isReading = false
 
-/** Has a gatherer write when it is time; `hasMore` says that messages that have come already wait behind this one. */
-export function gather(gatherer: Gatherer, hasMore: boolean): void {
+/** Has a gatherer write when it is time. */
+export function gather(gatherer: Gatherer): void {
   if (isReading) chunkRound.add(gatherer)
-  else if (hasMore) turn.add(gatherer)
+  else if (gatherer.hasMore) turn.add(gatherer)
   else tick.add(gatherer)
 }
 
