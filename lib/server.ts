@@ -61,7 +61,6 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     server: this,
     isFull: () => this.#open.size >= this.#maxConnections,
     onOpen: websocket => {
-      if (websocket.readyState === websocket.CLOSED) return
       this.#open.add(websocket)
       if (this.#tracksClients) this.#clients?.add(websocket)
     },
