@@ -42,7 +42,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
 
   /** All open connections: `close` has to reach those that nobody tracks. */
   readonly #open: Roster<WebSocket<State>> = new Roster()
-  /** Made when it is first asked for: what it costs, as any Set that many come to and go from, a Roster says. */
+  /** Made when it is first asked for: what a Set costs to which many come, the Roster says. */
   #clients: Set<WebSocket<State>> | null = null
   readonly #tracksClients: boolean
   readonly #http: HttpServer | null
