@@ -1,6 +1,6 @@
 /** Who can stand in a Roster. */
 export interface Member {
-  /** Where it stands in the roster; the roster's own note. At first anything. */
+  /** Where it stands in the roster; the roster's own note, and anything before it was ever in one. */
   place: number
 }
 

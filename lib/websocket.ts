@@ -85,7 +85,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
   upgradeReq: IncomingMessage | undefined = undefined
   /** The server that the connection belongs to, null on a client. */
   server: Server<State> | null = null
-  /** @internal */
+  /** Its place in the roster of its server. @internal */
   place = -1
 
   #state: State | undefined = undefined

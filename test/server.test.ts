@@ -156,6 +156,26 @@ t.test('clients has the open connections', async t => {
   second.terminate()
 })
 
+t.test('clients: whoever asks late has those that are open already, and sees the others come and go', async t => {
+  const { server, url } = await serve(t)
+  const come = async (): Promise<WebSocket> => {
+    const opened = nextConnection(server)
+    await connect(url)
+    return opened
+  }
+  const first = await come()
+  const { clients } = server
+  t.equal(clients.size, 1, 'asked for behind the first')
+  await come()
+  t.equal(clients.size, 2)
+  const gone = once(first, 'close')
+  first.terminate()
+  await gone
+  t.equal(clients.size, 1)
+  t.notOk(clients.has(first))
+  t.equal(server.clients, clients, 'it stays the same Set')
+})
+
 t.test('clientTracking: false leaves clients empty', async t => {
   const { server, url } = await serve(t, { clientTracking: false })
   const opened = nextConnection(server)
