@@ -20,7 +20,7 @@ export class MessageIterator<Message> implements AsyncIterableIterator<Message> 
 
   next(): Promise<IteratorResult<Message>> {
     // Not where a call before this one still waits: it gets the message.
-    if (this.#pending === 0 && this.#stream.readableLength > 0 && this.#stream.readable) {
+    if (this.#pending === 0 && this.#stream.readableLength > 0 && !this.#stream.destroyed) {
       const value = this.#stream.read() as Message | null
       if (value !== null) return Promise.resolve({ done: false, value })
     }

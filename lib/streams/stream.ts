@@ -22,6 +22,7 @@ const { WritableState: State } = readableStream.Writable as unknown as { readonl
 
 interface Late {
   [kState]: WritableState | null
+  readonly _readableState: { readonly destroyed: boolean }
   [kOptions]: DuplexOptions
   allowHalfOpen: boolean
 }
@@ -47,7 +48,8 @@ Object.defineProperties(Late.prototype, {
   },
   destroyed: {
     get(this: NodeDuplex & Late): boolean {
-      return this[kState] !== null && Reflect.get(Duplex.prototype, 'destroyed', this)
+      // Asked for each message of a loop: Reflect.get, which would find the getter of Duplex, is never compiled inline.
+      return this[kState]?.destroyed === true && this._readableState.destroyed
     },
   },
 })
@@ -67,6 +69,7 @@ export function forgetPause(stream: NodeDuplex): void {
 
 interface WritableState {
   needDrain: boolean
+  readonly destroyed: boolean
 }
 
 /** Promises a `'drain'`: `writableNeedDrain` says so from now on. */
