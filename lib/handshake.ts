@@ -57,7 +57,6 @@ export function pipelineOptions(handshake: Handshake, settings: ConnectionSettin
   const { role, version, compression = null } = handshake
   const { maxMessageBytes } = settings
   const shared = plain[role].get(settings) ?? plainOptions(role, settings)
-  plain[role].set(settings, shared)
   if (version === 'hixie-76') return { ...shared, parser: new Hixie76Parser({ maxMessageBytes }) }
   return compression === null ? shared : { ...shared, allowRsv1: true, extensions: [compression.inflate] }
 }
@@ -65,7 +64,9 @@ export function pipelineOptions(handshake: Handshake, settings: ConnectionSettin
 function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions {
   const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
   const isMasked = role === 'server'
-  return { isMasked, maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength, allowRsv1: false }
+  const made = { isMasked, maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength, allowRsv1: false }
+  plain[role].set(settings, made)
+  return made
 }
 
 /** What permessage-deflate does on a connection, null where it was not agreed on. */

@@ -10,11 +10,14 @@ interface RoundTrip {
 /** Pings of one connection that may wait for their pongs: a peer that answers none must not make us keep them all. */
 const MAX_WAITING = 256
 
+/** What most connections have of them, most of the time. */
+const NONE: readonly RoundTrip[] = []
+
 /** The pings of a connection that have not been answered, in their order, and how long the last answer took. */
 export class RoundTrips {
   /** Milliseconds of the last round trip, NaN before there was one. */
   latencyMs: number = Number.NaN
-  readonly #waiting: RoundTrip[] = []
+  #waiting: readonly RoundTrip[] = NONE
 
   /**
    * A ping goes out. Resolves with the milliseconds until its pong; with NaN where 256 later ones went unanswered too.
@@ -22,11 +25,11 @@ export class RoundTrips {
    */
   start(payload: Buffer): Promise<number> {
     const promise = new Promise<number>((resolve, reject) => {
-      this.#waiting.push({ payload, startedAt: performance.now(), resolve, reject })
+      this.#waiting = [...this.#waiting, { payload, startedAt: performance.now(), resolve, reject }]
     })
     // Who pings to keep a connection alive does not wait: the rejection is not unhandled then.
     promise.catch(() => {})
-    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift()?.resolve(Number.NaN)
+    if (this.#waiting.length > MAX_WAITING) this.#take(1)[0]?.resolve(Number.NaN)
     return promise
   }
 
@@ -34,7 +37,7 @@ export class RoundTrips {
   answer(payload: Buffer): void {
     const at = this.#waiting.findIndex(trip => trip.payload.equals(payload))
     const now = performance.now()
-    for (const trip of this.#waiting.splice(0, at + 1)) {
+    for (const trip of this.#take(at + 1)) {
       this.latencyMs = now - trip.startedAt
       trip.resolve(this.latencyMs)
     }
@@ -42,6 +45,13 @@ export class RoundTrips {
 
   /** The connection is gone. */
   lose(error: () => Error): void {
-    for (const trip of this.#waiting.splice(0)) trip.reject(error())
+    for (const trip of this.#take(this.#waiting.length)) trip.reject(error())
+  }
+
+  /** Takes the first out. */
+  #take(count: number): readonly RoundTrip[] {
+    const taken = this.#waiting.slice(0, count)
+    this.#waiting = count === this.#waiting.length ? NONE : this.#waiting.slice(count)
+    return taken
   }
 }

@@ -97,6 +97,11 @@ export class FrameParser implements Parser {
     return this.#payload.length
   }
 
+  /** Whether it stands between two messages: a new one would go on in the same way. */
+  get isAtRest(): boolean {
+    return !this.isInFrame && this.#situation === 'between messages' && this.error === null
+  }
+
   push(chunk: Buffer, offset: number, sink: FrameSink): number {
     let at = offset
     while (this.error === null) {

@@ -1,6 +1,5 @@
 import { RemoteProtocolError } from '../protocol/errors.js'
 import { Frame, type FrameSink, type Parser } from '../protocol/frame.js'
-import { FrameParser } from '../protocol/frame-parser.js'
 import { type Message, MessageAssembler, type MessageSink, takeWhole } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
@@ -9,6 +8,7 @@ import type { FrameDecoder } from './frame-decoder.js'
 import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
+import { giveBack, takeParser } from './spare-parser.js'
 import { isEmpty, joinStages, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
@@ -156,13 +156,12 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   receive(chunk: Buffer): void {
     this.bytesReceived += chunk.length
     if (this.#isDiscarding || this.#fault !== null) return
-    if (this.#rest === null && !this.isStopped) {
-      this.#parse(chunk, 0)
-      return
+    if (this.#rest === null && !this.isStopped) this.#parse(chunk, 0)
+    else {
+      // What came with the handshake, or what a source still had that is paused.
+      this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
+      this.#restAt = 0
     }
-    // What came with the handshake, or what a source still had that is paused.
-    this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
-    this.#restAt = 0
   }
 
   receiveEnd(): void {
@@ -277,6 +276,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#restAt = end
     this.#hold()
     account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
+    if (this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
   }
 
   #assemble(frame: Frame): void {
@@ -339,7 +339,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   }
 
   #ensureParser(): Parser {
-    this.#parser ??= this.#options.parser ?? new FrameParser(this.#options)
+    this.#parser ??= takeParser(this.#options)
     return this.#parser
   }
 

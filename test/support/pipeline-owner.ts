@@ -5,6 +5,9 @@ import { Pipeline, type PipelineOptions, type PipelineOwner } from '../../lib/st
 import { SERVER } from './parse.js'
 import { closeLine, controlLine, messageLine } from './receive.js'
 
+/** As in a server, one object for all connections. */
+const OPTIONS: PipelineOptions = { ...SERVER, maxTotalBufferedBytes: Number.POSITIVE_INFINITY }
+
 /** An owner that writes down what it is told, in the lines of receive.ts, and answers the end as a connection does. */
 export class RecordingOwner implements PipelineOwner {
   readonly lines: string[] = []
@@ -17,9 +20,8 @@ export class RecordingOwner implements PipelineOwner {
   #isEnded = false
   #resolve: (lines: string[]) => void = () => {}
 
-  constructor(socket: Duplex, options: Partial<PipelineOptions> = {}, head?: Buffer) {
-    const limits = { ...SERVER, maxTotalBufferedBytes: Number.POSITIVE_INFINITY }
-    this.pipeline = new Pipeline(socket, this, { ...limits, ...options }, head)
+  constructor(socket: Duplex, options?: Partial<PipelineOptions>, head?: Buffer) {
+    this.pipeline = new Pipeline(socket, this, options === undefined ? OPTIONS : { ...OPTIONS, ...options }, head)
     this.over = new Promise(resolve => {
       this.#resolve = resolve
     })

@@ -42,7 +42,7 @@ export const WAYS: Way[] = [
 /** A pipeline over one end of a connection in memory, looked at in some way, and not yet started. */
 export function join(way: Way, highWaterMark?: number): { owner: RecordingOwner; socket: Duplex; peer: Duplex } {
   const [socket, peer] = duplexPair(highWaterMark)
-  const owner = new RecordingOwner(socket, way.extensions === undefined ? {} : { extensions: way.extensions() })
+  const owner = new RecordingOwner(socket, way.extensions === undefined ? undefined : { extensions: way.extensions() })
   way.tap?.(owner)
   peer.on('error', () => {})
   peer.resume()
