@@ -6,7 +6,7 @@ import type { PipelineOptions } from './pipeline-owner.js'
 let spare: FrameParser | null = null
 let madeFor: PipelineOptions | null = null
 
-/** A parser where nothing has come, or nothing is left of what came. */
+/** A parser that stands between two messages: the spare one, or a new one. */
 export function takeParser(options: PipelineOptions): Parser {
   if (options.parser !== undefined) return options.parser
   if (spare === null || madeFor !== options) return new FrameParser(options)
