@@ -42,7 +42,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   #stages: readonly Transform[] = NONE
   /** Those that `stop` has paused. */
   #held: readonly Transform[] = NONE
-
   /** A chunk of which only the part before `#restAt` has been parsed. */
   #rest: Buffer | null = null
   #restAt = 0
@@ -264,9 +263,10 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
       return
     }
     const parser = this.#ensureParser()
+    const isNested = this.#isParsing
     this.#isParsing = true
     const end = parser.push(chunk, offset, this)
-    this.#isParsing = false
+    this.#isParsing = isNested
     if (this.#isDiscarding) return
     if (parser.error !== null) {
       this.#failBehind(parser.error, null)
@@ -276,7 +276,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#restAt = end
     this.#hold()
     account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
-    if (this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
+    if (this.#frameDecoder === null && !isNested) this.#parser = giveBack(parser, this.#options)
   }
 
   #assemble(frame: Frame): void {
