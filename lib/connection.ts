@@ -15,7 +15,8 @@ import { type ConnectionEvent, type ConnectionState, nextState } from './protoco
 import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import { FrameWriter } from './streams/frame-writer.js'
-import { Pipeline, type PipelineOwner } from './streams/pipeline.js'
+import { Pipeline } from './streams/pipeline.js'
+import type { PipelineOwner } from './streams/pipeline-owner.js'
 import type { WebSocket } from './websocket.js'
 
 /**
@@ -286,9 +287,8 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   onDrain(): void {
     this.#pings?.catchUp()
-    const callbacks = this.#onDrained ?? []
+    for (const callback of this.#onDrained ?? []) callback()
     this.#onDrained = null
-    for (const callback of callbacks) callback()
     this.#websocket.emitDrain()
   }
 

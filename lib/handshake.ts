@@ -4,7 +4,7 @@ import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
 import type { DeflateParams } from './protocol/permessage-deflate.js'
 import type { Role } from './streams/frame-decoder.js'
-import type { PipelineOptions } from './streams/pipeline.js'
+import type { PipelineOptions } from './streams/pipeline-owner.js'
 
 /** The version of the protocol that a connection speaks. */
 export type ProtocolVersion = 13 | 8 | 'hixie-76'

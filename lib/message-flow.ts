@@ -58,8 +58,11 @@ export class MessageFlow {
   /** The reader takes a message that waits, or asks for one. */
   read(): void {
     this.#isTaking = this.#websocket.readableLength > 0
-    this.#goOn()
-    this.#isTaking = false
+    try {
+      this.#goOn()
+    } finally {
+      this.#isTaking = false
+    }
   }
 
   /**

@@ -9,13 +9,9 @@ import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
 import { giveBack, takeParser } from './spare-parser.js'
-import { isEmpty, joinStages, runOut } from './stages.js'
+import { isEmpty, joinStages, NONE, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
-
-export type { PipelineOptions, PipelineOwner } from './pipeline-owner.js'
-
-const NONE: readonly ExtensionStage[] = []
 
 /**
  * Joins the stages of a connection over one Duplex: `socket → FrameDecoder → extensions → MessageDecoder → owner`.
@@ -80,9 +76,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
     const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
-    return this.extensions === NONE
-      ? own
-      : this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
+    return this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
   }
 
   /** Lets go of the message that is incomplete: there are too many of them in the process. */
@@ -97,7 +91,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** The stage that turns bytes into frames, as a stream: listen to its `'data'` to see each frame. */
   get frameDecoder(): FrameDecoder {
     if (this.#frameDecoder === null) {
-      this.#frameDecoder = tapFrames(this.#ensureParser(), this)
+      this.#parser ??= takeParser(this.#options)
+      this.#frameDecoder = tapFrames(this.#parser, this)
       this.#watch(this.#frameDecoder)
       this.#stages = [this.#frameDecoder, ...this.#stages]
     }
@@ -153,14 +148,18 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   }
 
   receive(chunk: Buffer): void {
+    if (this.#isParsing && !this.#isDiscarding) {
+      // From a Duplex in the same process: what comes while a message is handled waits there, to come behind the rest.
+      this.#isSocketPaused = true
+      this.socket.pause().unshift(chunk)
+      return
+    }
     this.bytesReceived += chunk.length
     if (this.#isDiscarding || this.#fault !== null) return
-    if (this.#rest === null && !this.isStopped) this.#parse(chunk, 0)
-    else {
-      // What came with the handshake, or what a source still had that is paused.
-      this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
-      this.#restAt = 0
-    }
+    // There is some already where the handshake brought it, or where a source that is paused still had it.
+    this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
+    this.#restAt = 0
+    this.#advance()
   }
 
   receiveEnd(): void {
@@ -262,21 +261,25 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
       this.#writeTo(this.#frameDecoder, chunk.subarray(offset))
       return
     }
-    const parser = this.#ensureParser()
-    const isNested = this.#isParsing
+    this.#parser ??= takeParser(this.#options)
+    const parser = this.#parser
     this.#isParsing = true
-    const end = parser.push(chunk, offset, this)
-    this.#isParsing = isNested
-    if (this.#isDiscarding) return
-    if (parser.error !== null) {
-      this.#failBehind(parser.error, null)
-      return
+    try {
+      parser.push(chunk, offset, this)
+    } catch (error) {
+      // A listener threw: that is for the process. Where it goes on, so does what came behind the message.
+      process.nextTick(() => this.#advance())
+      throw error
+    } finally {
+      this.#isParsing = false
+      this.#rest = parser.position < chunk.length && !this.#isDiscarding ? chunk : null
+      this.#restAt = parser.position
+      this.#hold()
     }
-    this.#rest = end < chunk.length ? chunk : null
-    this.#restAt = end
-    this.#hold()
-    account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
-    if (this.#frameDecoder === null && !isNested) this.#parser = giveBack(parser, this.#options)
+    if (this.#isDiscarding) return
+    if (parser.error !== null) this.#failBehind(parser.error, null)
+    else account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
+    if (this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
   }
 
   #assemble(frame: Frame): void {
@@ -336,11 +339,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (!this.isStopped || this.#isSocketPaused) return
     this.#isSocketPaused = true
     this.socket.pause()
-  }
-
-  #ensureParser(): Parser {
-    this.#parser ??= takeParser(this.#options)
-    return this.#parser
   }
 
   #ensureAssembler(): MessageAssembler {

@@ -1,5 +1,9 @@
 import type { Frame } from '../protocol/frame.js'
+import type { ExtensionStage } from './pipeline-owner.js'
 import type { Transform } from './stream.js'
+
+/** No stages: one list for all connections that have none. */
+export const NONE: readonly ExtensionStage[] = []
 
 /** Ends stages, each when the one before it is through, and calls back behind the last. */
 export function runOut([first, ...others]: readonly Transform[], callback: () => void): void {
@@ -17,11 +21,24 @@ export function isEmpty(stage: Transform | null): boolean {
   return stage === null || stage.writableLength + stage.readableLength === 0
 }
 
+/** Listens to a stage. What the listener throws goes to the process in the next tick: a stage that it passes never goes on. */
+export function hear(stage: Transform, event: string, listener: (item: never) => unknown): void {
+  stage.on(event, (item: unknown) => {
+    try {
+      listener(item as never)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  })
+}
+
 /** Joins stages in their order; the frames that leave the last one go to `sink`. */
 export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
   for (let i = 0; i < stages.length; i++) {
     const [stage, next] = stages.slice(i, i + 2) as [Transform, Transform?]
-    if (next === undefined) stage.on('data', sink)
+    if (next === undefined) hear(stage, 'data', sink)
     else stage.pipe(next)
   }
 }

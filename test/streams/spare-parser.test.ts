@@ -39,21 +39,6 @@ t.test('a parser stays with its connection inside of anything, and behind a faul
   t.equal(giveBack(own, options), own)
 })
 
-t.test('a socket that brings more while a message is handled: its parser is not lent before all is read', async t => {
-  const [one, other] = [join(NOBODY_LOOKS), join(NOBODY_LOOKS)]
-  const cut = scriptBytes('81:whole')
-  one.owner.onEach = () => {
-    one.owner.onEach = () => {}
-    one.owner.pipeline.receive(scriptBytes('81:nested'))
-    other.owner.pipeline.receive(cut.subarray(0, -1))
-  }
-  for (const { owner } of [one, other]) owner.pipeline.resume()
-  one.owner.pipeline.receive(scriptBytes('81:first 81:last'))
-  other.owner.pipeline.receive(cut.subarray(-1))
-  t.same(one.owner.lines, ['text "first"', 'text "nested"', 'text "last"'])
-  t.same(other.owner.lines, ['text "whole"'])
-})
-
 t.test('connections that are read by turns get what each of them would get alone', async () => {
   const streams = fc.array(fc.tuple(frameStreams, cutPoints), { minLength: 2, maxLength: 4 })
   await fc.assert(

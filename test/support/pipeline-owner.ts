@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { RemoteProtocolError } from '../../lib/protocol/errors.js'
 import type { Message } from '../../lib/protocol/message-assembler.js'
-import { Pipeline, type PipelineOptions, type PipelineOwner } from '../../lib/streams/pipeline.js'
+import { Pipeline } from '../../lib/streams/pipeline.js'
+import type { PipelineOptions, PipelineOwner } from '../../lib/streams/pipeline-owner.js'
 import { SERVER } from './parse.js'
 import { closeLine, controlLine, messageLine } from './receive.js'
 
