@@ -154,6 +154,7 @@ export function parseSubprotocols(header: string): string[] | null {
  */
 export function hasToken(header: string | undefined, token: string): boolean {
   if (header === undefined) return false
+  if (header.length === token.length) return header.toLowerCase() === token
   return header.split(',').some(element => trimSpace(element).toLowerCase() === token)
 }
 
