@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
-import { type CloseDiagnostics, closeChannel, messageChannel, publishMessage } from './diagnostics.js'
+import { closeChannel, messageChannel, publishClose, publishMessage } from './diagnostics.js'
 import { type Handshake, pipelineOptions } from './handshake.js'
 import { type KeepAliveGroup, type KeptAlive, keepAlive } from './keep-alive.js'
+import { limitLifetime } from './lifetime.js'
 import { MessageFlow } from './message-flow.js'
 import { MessageWriter } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
@@ -41,6 +42,9 @@ export class Connection implements PipelineOwner, KeptAlive {
   /** Both are made when they are first asked for: an idle connection has neither. */
   #flow: MessageFlow | null = null
   #outbound: MessageWriter | null = null
+  /** What was sent by those that were let go. */
+  #earlierBytes = 0
+  #earlierMessages = 0
   #state: ConnectionState = 'open'
   #pings: Pings | null = null
   #closeTimer: NodeJS.Timeout | null = null
@@ -61,15 +65,8 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.settings = settings
     this.#messages = messages
     this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings), head)
-    if (settings.maxLifetimeMs !== Number.POSITIVE_INFINITY) {
-      // Less up to a tenth: clients that came together do not come back together.
-      const lifetimeMs = Math.ceil(settings.maxLifetimeMs * (1 - Math.random() / 10))
-      const timer = setTimeout(() => this.close(CloseCode.serviceRestart), lifetimeMs)
-      this.whenGone(() => clearTimeout(timer))
-    }
-    if (settings.keepAliveIntervalMs > 0) {
-      this.#keepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
-    }
+    limitLifetime(this, settings.maxLifetimeMs)
+    this.#keepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
   }
 
   get state(): ConnectionState {
@@ -97,6 +94,14 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   get bytesReceived(): number {
     return this.pipeline.bytesReceived
+  }
+
+  get bytesSent(): number {
+    return this.#earlierBytes + (this.#outbound?.frames.bytesSent ?? 0)
+  }
+
+  get messagesSent(): number {
+    return this.#earlierMessages + (this.#outbound?.messagesSent ?? 0)
   }
 
   /** Milliseconds of the last round trip of a ping, NaN before there was one. */
@@ -244,6 +249,11 @@ export class Connection implements PipelineOwner, KeptAlive {
   onPong(payload: Buffer): void {
     this.#pings?.roundTrips.answer(payload)
     this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked })
+    // A connection that is only pinged has no need of a writer in between: that is 150 bytes.
+    if (this.#outbound?.isAtRest !== true) return
+    this.#earlierBytes += this.#outbound.frames.bytesSent
+    this.#earlierMessages += this.#outbound.messagesSent
+    this.#outbound = null
   }
 
   onClose(code: number, reason: string): void {
@@ -300,13 +310,9 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#closeTimer = null
     this.#keepAlive?.delete(this)
     this.#websocket.server?.forget(this.#websocket)
-    if (closeChannel.hasSubscribers) {
-      const { closeCode: code, closeReason: reason } = this
-      closeChannel.publish({ websocket: this.#websocket, code, reason, error: this.error } satisfies CloseDiagnostics)
-    }
-    const closed = (): Error => this.closedError()
-    this.#outbound?.frames.discard(closed)
-    this.#pings?.lose(closed)
+    if (closeChannel.hasSubscribers) publishClose(this.#websocket, this.closeCode, this.closeReason, this.error)
+    this.#outbound?.frames.discard(() => this.closedError())
+    this.#pings?.lose(() => this.closedError())
     for (const callback of this.#onGone ?? []) callback()
     this.#onGone = null
     this.#inbound.expire(this.settings.closeTimeoutMs)

@@ -53,3 +53,8 @@ export function publishMessage(
 ): void {
   messageChannel.publish({ websocket, direction, data } satisfies MessageDiagnostics)
 }
+
+/** Tells the subscribers of `sluice:close`. */
+export function publishClose(websocket: WebSocket, code: number, reason: string, error: Error | null): void {
+  closeChannel.publish({ websocket, code, reason, error } satisfies CloseDiagnostics)
+}

@@ -90,9 +90,11 @@ const groups: Map<string, KeepAliveGroup> = new Map()
 
 /**
  * Watches over a connection until it is deleted from the group that is returned: a ping after `intervalMs` without a byte,
- * and the end `timeoutMs` later. While we hold the peer back nothing ends; it hears from us, or it would find us dead. One timer serves all connections with the same two numbers.
+ * and the end `timeoutMs` later. While we hold the peer back nothing ends; it hears from us, or it would find us dead. One
+ * timer serves all connections with the same two numbers. With an interval of 0 nobody watches, and there is no group.
  */
-export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): KeepAliveGroup {
+export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): KeepAliveGroup | null {
+  if (intervalMs === 0) return null
   const key = `${intervalMs} ${timeoutMs}`
   const group = groups.get(key) ?? new KeepAliveGroup(intervalMs, timeoutMs)
   groups.set(key, group)

@@ -27,6 +27,11 @@ export class MessageWriter {
     return this.#isFragmenting
   }
 
+  /** Whether nothing of it is on its way: another one would go on in the same way. */
+  get isAtRest(): boolean {
+    return !this.#isFragmenting && this.frames.isAtRest
+  }
+
   /** Whether a message takes a thread of the pool to be compressed: `compress` then comes before `write`. */
   isSlow(payload: string | Buffer, options: SendOptions): boolean {
     const compressor = this.#compressorFor(payload, options)

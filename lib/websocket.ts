@@ -203,12 +203,12 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 
   /** Bytes that were given to the operating system or wait for it, frames and all. */
   get bytesSent(): number {
-    return this.#connection?.outbound.frames.bytesSent ?? 0
+    return this.#connection?.bytesSent ?? 0
   }
 
   /** Messages that were sent, to the last part of each. */
   get messagesSent(): number {
-    return this.#connection?.outbound.messagesSent ?? 0
+    return this.#connection?.messagesSent ?? 0
   }
 
   /** How the connection ended (RFC 6455 section 7.1.5); null while it has not. */

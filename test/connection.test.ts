@@ -18,6 +18,47 @@ t.test('ping() resolves with the milliseconds of its round trip, which latency s
   t.equal(ws.latency, 42)
 })
 
+t.test('what was sent before a pong counts, and goes on behind it', async t => {
+  const { ws, peer } = rawServer()
+  ws.resume()
+  await once(ws, 'open')
+  const pong = async (): Promise<void> => {
+    void ws.ping('p')
+    const { payload } = await peer.readFrame()
+    const ponged = once(ws, 'pong')
+    await peer.send(maskedFrame(0x8a, payload))
+    await ponged
+  }
+  await pong()
+  t.match(ws, { bytesSent: 3, messagesSent: 0 })
+  ws.send('whole')
+  await peer.readFrame()
+  await pong()
+  t.match(ws, { bytesSent: 13, messagesSent: 1 })
+  ws.send('be', { fin: false })
+  await peer.readFrame()
+  await pong()
+  ws.send('gun')
+  t.match(await peer.readFrame(), { firstByte: 0x80, payload: Buffer.from('gun') })
+  await pong()
+  t.match(ws, { bytesSent: 28, messagesSent: 2 })
+})
+
+t.test('a pong that comes while bytes wait for the peer: they wait, and are counted', async t => {
+  const { ws, peer, socket } = rawServer()
+  ws.resume()
+  await once(ws, 'open')
+  socket.cork()
+  ws.send('x')
+  const ponged = once(ws, 'pong')
+  await peer.send(maskedFrame(0x8a, ''))
+  await ponged
+  t.equal(ws.bufferedAmount, 3)
+  socket.uncork()
+  t.match(await peer.readFrame(), { firstByte: 0x81, payload: Buffer.from('x') })
+  t.match(ws, { bytesSent: 3, messagesSent: 1, bufferedAmount: 0 })
+})
+
 t.test('a ping whose connection is lost rejects, and nobody has to listen', async t => {
   const { ws, peer } = rawServer()
   ws.resume()

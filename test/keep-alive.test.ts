@@ -26,7 +26,7 @@ class Connection implements KeptAlive {
 
 function watch(connection: Connection, intervalMs: number, timeoutMs: number): () => void {
   const group = keepAlive(connection, intervalMs, timeoutMs)
-  return () => group.delete(connection)
+  return () => group?.delete(connection)
 }
 
 t.test('5.5.2: a ping after the interval without a byte, dead after the timeout without one', async t => {

@@ -54,6 +54,11 @@ export class FrameWriter implements Gatherer {
     return this.#pendingBytes + this.#socket.writableLength
   }
 
+  /** Whether all that was written has been taken by the operating system, and its callbacks called. */
+  get isAtRest(): boolean {
+    return !this.#isWaiting && this.bufferedBytes === 0
+  }
+
   get hasMore(): boolean {
     return this.#input.hasMore
   }
