@@ -26,21 +26,21 @@ const LOOKS = 4
 
 /** One timer and its connections: all that have the same interval and timeout. */
 export class KeepAliveGroup {
-  readonly #intervalMs: number
-  readonly #timeoutMs: number
+  readonly intervalMs: number
+  readonly timeoutMs: number
   readonly #connections: Roster<KeptAlive> = new Roster()
   #timer: NodeJS.Timeout | null = null
 
   constructor(intervalMs: number, timeoutMs: number) {
-    this.#intervalMs = intervalMs
-    this.#timeoutMs = timeoutMs
+    this.intervalMs = intervalMs
+    this.timeoutMs = timeoutMs
   }
 
   add(connection: KeptAlive): void {
     hear(connection, now())
     this.#connections.add(connection)
     if (this.#timer !== null) return
-    const everyMs = Math.max(1, Math.floor(Math.min(this.#intervalMs, this.#timeoutMs) / LOOKS))
+    const everyMs = Math.max(1, Math.floor(Math.min(this.intervalMs, this.timeoutMs) / LOOKS))
     this.#timer = setInterval(() => this.#look(), everyMs)
     // The connections keep the process alive, as long as there are any.
     this.#timer.unref()
@@ -63,13 +63,13 @@ export class KeepAliveGroup {
     if (connection.isHeldBack) {
       connection.heardBytes = connection.bytesReceived
       connection.probedAt = 0
-      if (at - connection.heardAt < this.#intervalMs) return
+      if (at - connection.heardAt < this.intervalMs) return
       connection.heardAt = at
       connection.reassure()
     } else if (connection.bytesReceived !== connection.heardBytes) hear(connection, at)
     else if (connection.probedAt > 0) {
-      if (at - connection.probedAt >= this.#timeoutMs) connection.timeOut()
-    } else if (at - connection.heardAt >= this.#intervalMs) {
+      if (at - connection.probedAt >= this.timeoutMs) connection.timeOut()
+    } else if (at - connection.heardAt >= this.intervalMs) {
       connection.probedAt = at
       connection.probe()
     }
@@ -86,7 +86,7 @@ function hear(connection: KeptAlive, at: number): void {
   connection.probedAt = 0
 }
 
-const groups: Map<string, KeepAliveGroup> = new Map()
+const groups: KeepAliveGroup[] = []
 
 /**
  * Watches over a connection until it is deleted from the group that is returned: a ping after `intervalMs` without a byte,
@@ -95,9 +95,11 @@ const groups: Map<string, KeepAliveGroup> = new Map()
  */
 export function keepAlive(connection: KeptAlive, intervalMs: number, timeoutMs: number): KeepAliveGroup | null {
   if (intervalMs === 0) return null
-  const key = `${intervalMs} ${timeoutMs}`
-  const group = groups.get(key) ?? new KeepAliveGroup(intervalMs, timeoutMs)
-  groups.set(key, group)
+  let group = groups.find(each => each.intervalMs === intervalMs && each.timeoutMs === timeoutMs)
+  if (group === undefined) {
+    group = new KeepAliveGroup(intervalMs, timeoutMs)
+    groups.push(group)
+  }
   group.add(connection)
   return group
 }
