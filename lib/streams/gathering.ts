@@ -41,14 +41,14 @@ class Round {
     this.#waiting = []
     let done = 0
     try {
-      for (const gatherer of gatherers) {
-        done++
+      while (done < gatherers.length) {
+        const gatherer = gatherers[done++] as Gatherer
         if (this.#next !== null && gatherer.hasMore) this.#next.add(gatherer)
         else gatherer.endRound()
       }
     } finally {
       // A socket whose write throws must not make the others wait for ever.
-      for (const gatherer of gatherers.slice(done)) tick.add(gatherer)
+      while (done < gatherers.length) tick.add(gatherers[done++] as Gatherer)
     }
   }
 }
