@@ -31,9 +31,11 @@ const BODY = ['content-length', 'transfer-encoding', 'expect'] as const
  * @param maxHeaders the most headers that may be
  */
 export function parseRequestHead(bytes: Buffer, maxBytes: number, maxHeaders: number): RequestHead | null {
-  const end = bytes.indexOf(END) + END.length
-  if (end < END.length || end > maxBytes) return null
-  const head = parseHeadText(bytes.toString('latin1', 0, end))
+  const text = bytes.toString('latin1', 0, maxBytes)
+  const end = text.indexOf(END) + END.length
+  if (end < END.length) return null
+  // A slice would keep what came behind the head, for as long as the request is there.
+  const head = parseHeadText(end === text.length ? text : bytes.toString('latin1', 0, end))
   return head !== null && head.rawHeaders.length <= 2 * maxHeaders && isUpgrade(head.headers) ? head : null
 }
 
