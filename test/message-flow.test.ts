@@ -299,3 +299,29 @@ t.test(
     }
   },
 )
+
+t.test('a connection that ends while a handler is at work: the end waits for it', async t => {
+  const { ws, peer } = rawServer()
+  let release: () => void = () => {}
+  const working = new Promise<void>(resolve => {
+    ws.messages.use(async (_ctx, next) => {
+      resolve()
+      await new Promise<void>(done => {
+        release = done
+      })
+      await next()
+    })
+  })
+  const events: string[] = []
+  ws.on('message', message => events.push(`message ${String(message)}`))
+  ws.on('close', code => events.push(`close ${code}`))
+  await peer.send(maskedFrame(0x81, 'a'))
+  await working
+  peer.socket.destroy()
+  await new Promise<void>(resolve => ws.whenGone(resolve))
+  t.same(events, [])
+  const gone = closed(ws)
+  release()
+  await gone
+  t.same(events, ['message a', 'close 1006'])
+})

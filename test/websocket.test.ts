@@ -122,6 +122,17 @@ t.test('[request, socket]: without protocols or options, and with an address tha
   }
 })
 
+t.test('what is known of a connection that never opened', async t => {
+  const ws = new WebSocket('ws://127.0.0.1:1', { protocolVersion: 8 })
+  t.equal(ws.protocolVersion, 8)
+  t.equal(ws.ending, null)
+  const gone = closed(ws)
+  ws.terminate()
+  t.same(await gone, [1006, ''])
+  t.equal(ws.protocolVersion, 13)
+  t.equal(ws.ending, null)
+})
+
 t.test('[request, socket] of a connection that is over already', async t => {
   const destroyed = new PassThrough().destroy()
   await once(destroyed, 'close')
