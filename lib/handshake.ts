@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Compression } from './compression.js'
 import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
@@ -52,11 +54,12 @@ const plain: Record<Role, WeakMap<ConnectionSettings, PipelineOptions>> = {
   client: new WeakMap(),
 }
 
-/** How the pipeline of a connection is joined after this handshake. */
-export function pipelineOptions(handshake: Handshake, settings: ConnectionSettings): PipelineOptions {
+/** How the pipeline of a connection over `socket` is joined after this handshake. */
+export function pipelineOptions(handshake: Handshake, settings: ConnectionSettings, socket: Duplex): PipelineOptions {
   const { role, version, compression = null } = handshake
   const { maxMessageBytes } = settings
-  const shared = plain[role].get(settings) ?? plainOptions(role, settings)
+  const usual = plain[role].get(settings) ?? plainOptions(role, settings)
+  const shared = socket instanceof Socket ? usual : { ...usual, ownsChunks: false }
   if (version === 'hixie-76') return { ...shared, parser: new Hixie76Parser({ maxMessageBytes }) }
   return compression === null ? shared : { ...shared, allowRsv1: true, extensions: [compression.inflate] }
 }
@@ -64,7 +67,8 @@ export function pipelineOptions(handshake: Handshake, settings: ConnectionSettin
 function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions {
   const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
   const isMasked = role === 'server'
-  const made = { isMasked, maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength, allowRsv1: false }
+  const limits = { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength }
+  const made = { ...limits, isMasked, allowRsv1: false, ownsChunks: true }
   plain[role].set(settings, made)
   return made
 }

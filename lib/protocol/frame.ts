@@ -24,6 +24,8 @@ export class Frame {
 
 /** Who takes the frames that a parser finds. */
 export interface FrameSink {
+  /** Whether the chunk that is being parsed belongs to nobody else: the parser may write into it then, and give it away. */
+  readonly ownsChunk?: boolean
   /** Takes a frame. Returns whether to go on: after false the parser stops behind this frame. */
   onFrame(frame: Frame): boolean
   /**

@@ -32,4 +32,9 @@ export interface PipelineOptions extends FrameParserOptions {
   readonly maxTotalBufferedBytes: number
   /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
   readonly parser?: Parser
+  /**
+   * Whether each chunk of the socket is in memory of its own, as Node reads it; what another Duplex brings may be the sender's,
+   * too. Default false.
+   */
+  readonly ownsChunks?: boolean
 }

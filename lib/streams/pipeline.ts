@@ -73,6 +73,10 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     return this.#rest !== null
   }
 
+  get ownsChunk(): boolean {
+    return this.#options.ownsChunks === true && this.socket.listenerCount('data') === 1
+  }
+
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
     const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
-import { Transform } from 'node:stream'
+import { PassThrough, Transform } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
 import { RemoteProtocolError } from '../../lib/protocol/errors.js'
 import type { Frame } from '../../lib/protocol/frame.js'
 import type { Message } from '../../lib/protocol/message-assembler.js'
-import { byteByByte, cutAt } from '../support/bytes.js'
+import { byteByByte, cutAt, maskedFrame } from '../support/bytes.js'
 import { frameStage, identityStage } from '../support/extension-stages.js'
 import { scriptBytes, scriptLines } from '../support/frame-script.js'
 import { cutPoints, frameStreams } from '../support/frame-streams.js'
 import { FAULTS } from '../support/frame-vectors.js'
 import { MESSAGE_FAULTS, MESSAGES } from '../support/message-vectors.js'
-import { SERVER, shown } from '../support/parse.js'
+import { ownCopy, SERVER, shown } from '../support/parse.js'
+import { RecordingOwner } from '../support/pipeline-owner.js'
 import {
   ENDING,
   hesitate,
@@ -24,7 +25,7 @@ import {
   WAYS,
   waver,
 } from '../support/pipeline-ways.js'
-import { receive } from '../support/receive.js'
+import { messageLine, receive } from '../support/receive.js'
 
 function isNoFault(line: string): boolean {
   return !line.startsWith('fail')
@@ -175,5 +176,23 @@ t.test('a fault of an extension fails the connection, before a later fault of th
       const told = await run({ name: 'fussy', extensions, tap }, [scriptBytes(script)])
       t.same(told, ['text "a"', 'fail WS_ERR_INVALID_DEFLATE', ...ENDING])
     }
+  }
+})
+
+t.test('a chunk is written into where it belongs to nobody else: no foreign Duplex, no other listener', async t => {
+  const payload = Buffer.alloc(5_000, 'sluice')
+  const bytes = maskedFrame(0x82, payload)
+  for (const [ownsChunks, isWatched, isWritten] of [
+    [true, false, true],
+    [true, true, false],
+    [false, false, false],
+  ] as const) {
+    const owner = new RecordingOwner(new PassThrough(), { ownsChunks })
+    if (isWatched) owner.pipeline.socket.on('data', () => {})
+    owner.pipeline.resume()
+    const chunk = ownCopy(bytes)
+    owner.pipeline.receive(chunk)
+    t.same(owner.lines, [messageLine(payload)])
+    t.equal(chunk.equals(bytes), !isWritten)
   }
 })

@@ -34,7 +34,7 @@ export interface Parsed {
   readonly parser: FrameParser
 }
 
-/** Feeds a new parser, and another one whose sink takes short text on its own: both have to find the same. */
+/** Feeds a new parser, one whose sink takes short text on its own, and one that may keep its chunks: all have to find the same. */
 export function parse(options: FrameParserOptions, pieces: readonly Buffer[]): Parsed {
   const frames: string[] = []
   const others: string[] = []
@@ -44,12 +44,24 @@ export function parse(options: FrameParserOptions, pieces: readonly Buffer[]): P
     onFrame: frame => others.push(shown(frame)) > 0,
     onShortText: (bytes, start, end) => others.push(inALine(0x81, bytes.subarray(start, end))) > 0,
   })
+  const kept: Frame[] = []
+  const owned = pieces.map(piece => ownCopy(piece))
+  feed(options, owned, { ownsChunk: true, onFrame: frame => kept.push(frame) > 0 })
   assert.deepEqual(others, frames)
+  // Shown at the end: no chunk may change what came before it.
+  assert.deepEqual(kept.map(shown), frames)
   assert.deepEqual(
     [other.error?.code, other.isInFrame, other.bufferedBytes],
     [parser.error?.code, parser.isInFrame, parser.bufferedBytes],
   )
   return { frames, error: parser.error?.code, parser }
+}
+
+/** The same bytes in memory of their own, as Node reads them. */
+export function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 function feed(options: FrameParserOptions, pieces: readonly Buffer[], sink: FrameSink): FrameParser {
