@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { callListeners } from './call-listeners.js'
 import type { Chain } from './compose.js'
 import type { MessageContext } from './context.js'
 import { closeChannel, messageChannel, publishClose, publishMessage } from './diagnostics.js'
@@ -138,10 +139,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
   whenGone(callback: () => void): () => void {
     if (this.#state === 'closed') callback()
-    else {
-      this.#onGone ??= new Set()
-      this.#onGone.add(callback)
-    }
+    else this.#onGone = (this.#onGone ?? new Set()).add(callback)
     return () => this.#onGone?.delete(callback)
   }
 
@@ -233,7 +231,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   timeOut(): void {
     if (this.error !== null) return
-    this.#websocket.emit('timeout')
+    callListeners(() => this.#websocket.emit('timeout'))
     this.onFail(new RemoteProtocolError('WS_ERR_KEEP_ALIVE_TIMEOUT'))
   }
 
@@ -243,12 +241,12 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   onPing(payload: Buffer): void {
     if (this.#state === 'open' || this.#state === 'close sent') this.pings.answer(payload)
-    this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked })
+    callListeners(() => this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked }))
   }
 
   onPong(payload: Buffer): void {
     this.#pings?.roundTrips.answer(payload)
-    this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked })
+    callListeners(() => this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked }))
     // A connection that is only pinged has no need of a writer in between: that is 150 bytes.
     if (this.#outbound?.isAtRest !== true) return
     this.#earlierBytes += this.#outbound.frames.bytesSent

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { callListeners } from './call-listeners.js'
 import { MessageIterator } from './message-iterator.js'
 import type { Message } from './protocol/message-assembler.js'
 import { type Duplex, forgetPause, LateDuplex } from './streams/stream.js'
@@ -58,7 +59,8 @@ function flagsOf(kind: 'text' | 'binary', isMasked: boolean): MessageFlags {
 
 /** The one `'data'` listener behind all `'message'` listeners of a connection. */
 function emitMessage(this: EventedDuplex, data: Message): void {
-  this.emit('message', data, flagsOf(typeof data === 'string' ? 'text' : 'binary', this.isPeerMasked))
+  const flags = flagsOf(typeof data === 'string' ? 'text' : 'binary', this.isPeerMasked)
+  callListeners(() => this.emit('message', data, flags))
 }
 
 export interface EventedDuplex {

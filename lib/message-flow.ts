@@ -1,3 +1,4 @@
+import { callListeners } from './call-listeners.js'
 import { Chain } from './compose.js'
 import type { Connection } from './connection.js'
 import { MessageContext } from './context.js'
@@ -51,18 +52,16 @@ export class MessageFlow {
 
   receive(message: Message): void {
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'received', message)
-    if (this.#messages === null || this.#messages.length === 0) this.#deliver(message, message.length)
-    else if (!this.#isFinishing) this.#handle(this.#messages, message)
+    if (this.#messages === null || this.#messages.length === 0) {
+      callListeners(() => this.#deliver(message, message.length))
+    } else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 
   /** The reader takes a message that waits, or asks for one. */
   read(): void {
     this.#isTaking = this.#websocket.readableLength > 0
-    try {
-      this.#goOn()
-    } finally {
-      this.#isTaking = false
-    }
+    this.#goOn()
+    this.#isTaking = false
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { callListeners } from './call-listeners.js'
 import type { connect } from './client.js'
 import type { Chain } from './compose.js'
 import { Connection } from './connection.js'
@@ -342,7 +343,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
 }
 
 function openNextTick(websocket: WebSocket, connection: Connection): void {
-  if (connection.state === 'open' && !websocket.destroyed) websocket.emit('open')
+  if (connection.state === 'open' && !websocket.destroyed) callListeners(() => websocket.emit('open'))
   connection.pipeline.resume()
   // A socket that had ended before it was taken over does not say so again.
   if (connection.pipeline.socket.readableEnded) connection.pipeline.receiveEnd()

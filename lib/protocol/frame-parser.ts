@@ -65,7 +65,6 @@ const GROWTH = 16
  */
 export class FrameParser implements Parser {
   error: RemoteProtocolError | null = null
-  position = 0
   readonly #options: FrameParserOptions
   /** The limit, or what a Buffer can hold where that is less. */
   readonly #maxMessageBytes: number
@@ -106,11 +105,6 @@ export class FrameParser implements Parser {
   }
 
   push(chunk: Buffer, offset: number, sink: FrameSink): number {
-    this.position = this.#parse(chunk, offset, sink)
-    return this.position
-  }
-
-  #parse(chunk: Buffer, offset: number, sink: FrameSink): number {
     let at = offset
     while (this.error === null) {
       if (!this.#isInPayload) {
@@ -125,7 +119,6 @@ export class FrameParser implements Parser {
       if (this.#isShortText && takesShortText(sink)) {
         const start = at
         at += this.#length
-        this.position = at
         this.#isInPayload = false
         if (!this.#readShortText(chunk, start, at, sink)) return at
         continue
@@ -133,7 +126,6 @@ export class FrameParser implements Parser {
       const end = at + this.#length - this.#received
       if (!this.#takeChunk(chunk, at, sink)) this.#fill(chunk, at, end, this.#length)
       at = end
-      this.position = at
       const frame = new Frame(this.#fin, this.#rsv1, this.#opcode, this.#options.isMasked, this.#payload)
       this.#payload = EMPTY
       this.#received = 0

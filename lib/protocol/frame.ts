@@ -48,8 +48,6 @@ export interface Parser {
   readonly isInFrame: boolean
   /** How many bytes of an incomplete frame are held. */
   readonly bufferedBytes: number
-  /** How far the last chunk was parsed: what `push` returned, and where it stood when the sink threw. */
-  readonly position: number
   /** Parses `chunk` from `offset` on and returns how far it came: `chunk.length`, unless the sink said to stop. */
   push(chunk: Buffer, offset: number, sink: FrameSink): number
 }

@@ -47,7 +47,6 @@ type Situation = 'type' | 'text' | 'to be read over to ff' | 'length' | 'to be r
  */
 export class Hixie76Parser implements Parser {
   error: RemoteProtocolError | null = null
-  position = 0
   readonly #maxMessageBytes: number
 
   #situation: Situation = 'type'
@@ -74,18 +73,12 @@ export class Hixie76Parser implements Parser {
   }
 
   push(chunk: Buffer, offset: number, sink: FrameSink): number {
-    this.position = this.#parse(chunk, offset, sink)
-    return this.position
-  }
-
-  #parse(chunk: Buffer, offset: number, sink: FrameSink): number {
     let at = offset
     while (at < chunk.length && this.error === null) {
       if (this.#situation === 'type') {
         this.#begin(chunk[at++] as number)
       } else if (this.#situation === 'length') {
         if (this.#readGroup(chunk[at++] as number)) {
-          this.position = at
           if (!sink.onFrame(new Frame(true, false, Opcode.close, false, EMPTY))) return at
         }
       } else if (this.#situation === 'to be read over') {
@@ -99,7 +92,6 @@ export class Hixie76Parser implements Parser {
         at = end
         if (found === -1 || this.error !== null) continue
         at++
-        this.position = at
         this.#situation = 'type'
         if (isText && !this.#emitText(sink)) return at
       }

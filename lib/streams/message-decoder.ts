@@ -13,9 +13,9 @@ export interface MessageDecoderOptions {
 }
 
 /**
- * {@link Frame}s in, messages out: a string for text, a Buffer for binary (RFC 6455 section 5.4). Control frames are events
- * in the same order: `'ping'(payload)`, `'pong'(payload)` and `'close-frame'(code, reason)`, after which the readable side
- * ends. Fails with a `RemoteProtocolError` where text is not UTF-8 or a Close frame is not valid, and with
+ * {@link Frame}s in, messages out: a string for text, a Buffer for binary (RFC 6455 section 5.4). Control frames are events:
+ * `'ping'(payload)` and `'pong'(payload)`, which may come before a message that has not been read yet, and
+ * `'close-frame'(code, reason)`, after which the readable side ends. Fails with a `RemoteProtocolError` where text is not UTF-8 or a Close frame is not valid, and with
  * `WS_ERR_UNEXPECTED_END` where the frames end inside a message: once the messages before it have been read.
  */
 export class MessageDecoder extends Transform {

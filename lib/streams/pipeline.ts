@@ -63,14 +63,14 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (socket.readableFlowing !== true) this.#hold()
     listen(socket, this)
     this.#stages = this.extensions
-    for (const stage of this.#stages) this.#watch(stage)
+    for (const stage of this.#stages) this.#watch(stage, NONE)
     joinStages(this.#stages, frame => this.#assemble(frame))
     // Copied, since it is a part of what Node read for the request.
     if (head !== undefined && head.length > 0) this.receive(Buffer.from(head))
   }
 
   get hasMore(): boolean {
-    return this.#rest !== null
+    return this.#rest !== null || this.#isParsing
   }
 
   get ownsChunk(): boolean {
@@ -97,7 +97,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (this.#frameDecoder === null) {
       this.#parser ??= takeParser(this.#options)
       this.#frameDecoder = tapFrames(this.#parser, this)
-      this.#watch(this.#frameDecoder)
+      this.#watch(this.#frameDecoder, NONE)
       this.#stages = [this.#frameDecoder, ...this.#stages]
     }
     return this.#frameDecoder
@@ -107,7 +107,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   get messageDecoder(): MessageDecoder {
     if (this.#messageDecoder === null) {
       this.#messageDecoder = tapMessages(this.#ensureAssembler(), this)
-      this.#watch(this.#messageDecoder)
+      this.#watch(this.#messageDecoder, this.#stages)
       this.#stages = [...this.#stages, this.#messageDecoder]
     }
     return this.#messageDecoder
@@ -152,15 +152,10 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   }
 
   receive(chunk: Buffer): void {
-    if (this.#isParsing && !this.#isDiscarding) {
-      // From a Duplex in the same process: what comes while a message is handled waits there, to come behind the rest.
-      this.#isSocketPaused = true
-      this.socket.pause().unshift(chunk)
-      return
-    }
     this.bytesReceived += chunk.length
     if (this.#isDiscarding || this.#fault !== null) return
-    // There is some already where the handshake brought it, or where a source that is paused still had it.
+    // There is some already where the handshake brought it, where a source that is paused still had it, or where one in the same
+    // process brings more while a message is handled.
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
     this.#restAt = 0
     this.#advance()
@@ -174,8 +169,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
 
   receiveGone(): void {
     // Bytes that the socket had read before it failed are still good.
-    const unread: Buffer | null = this.#isDiscarding || this.#isEnded ? null : this.socket.read()
-    if (unread !== null) this.receive(unread)
+    const read = (): Buffer | null => (this.#isDiscarding || this.#isEnded ? null : this.socket.read())
+    for (let unread = read(); unread !== null; unread = read()) this.receive(unread)
     this.owner.onGone(this.socket.errored ?? null)
     forget(this)
     this.receiveEnd()
@@ -236,8 +231,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     return !this.isStopped && !this.#isDiscarding
   }
 
-  /** Takes part in what a stage says: that it is full, that it has room, that it failed. */
-  #watch(stage: Transform): void {
+  /** Takes part in what a stage says: that it is full, that it has room, that it failed. `before` are those in front of it. */
+  #watch(stage: Transform, before: readonly Transform[]): void {
     stage.on('drain', () => {
       this.#isBlocked = this.#stages.some(other => other.writableNeedDrain)
       this.#advance()
@@ -250,7 +245,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
       // Whoever destroys a stage, be it by leaving a loop over it, has cut the connection.
       if (!isThrough && !this.#isDiscarding) this.socket.destroy(stage.errored ?? undefined)
     })
-    if (this.#isEndTold) stage.end()
+    if (this.#isEndTold) runOut(before, () => stage.end())
   }
 
   #writeTo(stage: Transform, item: Buffer | Frame): void {
@@ -259,31 +254,31 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (!this.#isParsing) this.#hold()
   }
 
-  #parse(chunk: Buffer, offset: number): void {
+  #parseRest(chunk: Buffer, offset: number): void {
+    this.#rest = null
+    this.#restAt = 0
     if (this.#frameDecoder !== null) {
-      this.#rest = null
       this.#writeTo(this.#frameDecoder, chunk.subarray(offset))
       return
     }
     this.#parser ??= takeParser(this.#options)
     const parser = this.#parser
     this.#isParsing = true
-    try {
-      parser.push(chunk, offset, this)
-    } catch (error) {
-      // A listener threw: that is for the process. Where it goes on, so does what came behind the message.
-      process.nextTick(() => this.#advance())
-      throw error
-    } finally {
-      this.#isParsing = false
-      this.#rest = parser.position < chunk.length && !this.#isDiscarding ? chunk : null
-      this.#restAt = parser.position
-      this.#hold()
-    }
+    const end = parser.push(chunk, offset, this)
+    this.#isParsing = false
     if (this.#isDiscarding) return
-    if (parser.error !== null) this.#failBehind(parser.error, null)
-    else account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
-    if (this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
+    if (parser.error !== null) {
+      this.#failBehind(parser.error, null)
+      return
+    }
+    if (end < chunk.length) {
+      this.#restAt = this.#rest === null ? end : 0
+      this.#rest = this.#rest === null ? chunk : Buffer.concat([chunk.subarray(end), this.#rest])
+    }
+    this.#hold()
+    account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
+    // Not where that has shed what this connection holds.
+    if (!this.#isDiscarding && this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
   }
 
   #assemble(frame: Frame): void {
@@ -319,7 +314,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** Goes on as far as the owner, the stages and the bytes allow. */
   #advance(): void {
     if (this.#isParsing) return
-    while (this.#rest !== null && !this.isStopped) this.#parse(this.#rest, this.#restAt)
+    while (this.#rest !== null && !this.isStopped) this.#parseRest(this.#rest, this.#restAt)
     if (this.isStopped) return
     if (this.#isEnded) this.#end()
     else if (this.#isSocketPaused) {
@@ -334,8 +329,14 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#isEndTold = true
     const isOver = this.#isDiscarding
     // Whoever looks at a stage sees it end, also where the owner waits for nothing that is in it.
-    runOut(this.#stages, isOver ? () => {} : () => this.owner.onEnd())
+    this.#runOut(isOver ? () => {} : () => this.owner.onEnd())
     if (isOver) this.owner.onEnd()
+  }
+
+  /** Lets the stages run out, those included that somebody asks for meanwhile. */
+  #runOut(callback: () => void): void {
+    const stages = this.#stages
+    runOut(stages, () => (stages === this.#stages ? callback() : this.#runOut(callback)))
   }
 
   /** Holds the peer back, down to the TCP window, while nobody takes what it sends. */

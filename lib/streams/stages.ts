@@ -21,24 +21,11 @@ export function isEmpty(stage: Transform | null): boolean {
   return stage === null || stage.writableLength + stage.readableLength === 0
 }
 
-/** Listens to a stage. What the listener throws goes to the process in the next tick: a stage that it passes never goes on. */
-export function hear(stage: Transform, event: string, listener: (item: never) => unknown): void {
-  stage.on(event, (item: unknown) => {
-    try {
-      listener(item as never)
-    } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
-    }
-  })
-}
-
 /** Joins stages in their order; the frames that leave the last one go to `sink`. */
 export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
   for (let i = 0; i < stages.length; i++) {
     const [stage, next] = stages.slice(i, i + 2) as [Transform, Transform?]
-    if (next === undefined) hear(stage, 'data', sink)
+    if (next === undefined) stage.on('data', sink)
     else stage.pipe(next)
   }
 }

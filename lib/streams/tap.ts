@@ -3,12 +3,11 @@ import type { Message, MessageAssembler, MessageSink } from '../protocol/message
 import type { Opcode } from '../protocol/opcode.js'
 import { FrameDecoder } from './frame-decoder.js'
 import { MessageDecoder } from './message-decoder.js'
-import { hear } from './stages.js'
 
 /** Puts a parser that has begun into a stream, whose frames go to `sink`: anybody may listen to them as well. */
 export function tapFrames(parser: Parser, sink: FrameSink): FrameDecoder {
   const decoder = new FrameDecoder({ parser })
-  hear(decoder, 'data', (frame: Frame) => sink.onFrame(frame))
+  decoder.on('data', (frame: Frame) => sink.onFrame(frame))
   decoder.on('partial', (opcode: Opcode, received: Buffer) => sink.onPartial?.(opcode, false, false, received))
   return decoder
 }
@@ -17,9 +16,9 @@ export function tapFrames(parser: Parser, sink: FrameSink): FrameDecoder {
 export function tapMessages(assembler: MessageAssembler, sink: MessageSink): MessageDecoder {
   const decoder = new MessageDecoder({ assembler })
   let close: [code: number, reason: string] | null = null
-  hear(decoder, 'data', (message: Message) => sink.onMessage(message))
-  hear(decoder, 'ping', (payload: Buffer) => sink.onPing(payload))
-  hear(decoder, 'pong', (payload: Buffer) => sink.onPong(payload))
+  decoder.on('data', (message: Message) => sink.onMessage(message))
+  decoder.on('ping', (payload: Buffer) => sink.onPing(payload))
+  decoder.on('pong', (payload: Buffer) => sink.onPong(payload))
   decoder.on('close-frame', (code: number, reason: string) => {
     close = [code, reason]
   })

@@ -53,29 +53,6 @@ t.test('stop lets the rest of a chunk wait, and resume goes on in it', async t =
   t.same((await owner.over).slice(5), ENDING)
 })
 
-t.test('what a Duplex brings while a message is handled comes behind the rest of its chunk', async t => {
-  const script = ['81:a 82:b', '89 81:c', '82:d 81:e'].map(each => scriptBytes(each))
-  for (const isStopping of [false, true]) {
-    const socket = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
-    const owner = new RecordingOwner(socket)
-    const chunks = script.slice(1)
-    owner.onEach = () => {
-      if (isStopping) {
-        owner.pipeline.stop()
-        setImmediate(() => owner.pipeline.resume())
-      }
-      const chunk = chunks.shift()
-      if (chunk !== undefined) socket.push(chunk)
-      else if (!socket.readableEnded) socket.push(null)
-    }
-    owner.pipeline.resume()
-    await turn()
-    socket.push(script[0])
-    t.same(await owner.over, ['text "a"', 'binary 62', 'ping', 'text "c"', 'binary 64', 'text "e"', ...ENDING])
-    t.equal(owner.pipeline.bytesReceived, Buffer.concat(script).length)
-  }
-})
-
 t.test('a source that goes on although it is paused loses nothing', async t => {
   const socket = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })
   const owner = new RecordingOwner(socket)

@@ -43,28 +43,6 @@ for (const way of WAYS) {
     }
   })
 
-  t.test(`${way.name}: what a listener throws is for the process, and nothing behind its message is lost`, async t => {
-    const thrown: Error[] = []
-    process.setUncaughtExceptionCaptureCallback(error => thrown.push(error))
-    t.teardown(() => process.setUncaughtExceptionCaptureCallback(null))
-    const bytes = scriptBytes('81:a 01:b 89 80:c 82:d 81:e 88')
-    for (const [at] of bytes.entries()) {
-      const { owner, socket } = join(way)
-      owner.onEach = () => {
-        throw new Error('of a listener')
-      }
-      owner.pipeline.resume()
-      await turn()
-      for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) {
-        process.nextTick(() => socket.push(piece))
-      }
-      process.nextTick(() => socket.push(null))
-      const lines = await owner.over
-      t.same(lines, ['text "a"', 'ping', 'text "bc"', 'binary 64', 'text "e"', 'close 1005', ...ENDING], `${at}`)
-      t.equal(thrown.splice(0).length, 4)
-    }
-  })
-
   t.test(`${way.name}: what came before a fault, then the fault`, async t => {
     for (const [name, script, lines, code] of MESSAGE_FAULTS) {
       const bytes = scriptBytes(`82:first ${script} 81:unseen`)
@@ -195,4 +173,12 @@ t.test('a chunk is written into where it belongs to nobody else: no foreign Dupl
     t.same(owner.lines, [messageLine(payload)])
     t.equal(chunk.equals(bytes), !isWritten)
   }
+})
+
+t.test('what is shed is let go, also by the connection that is just being read', async t => {
+  const owner = new RecordingOwner(new PassThrough(), { maxTotalBufferedBytes: 100_000 })
+  owner.pipeline.resume()
+  owner.pipeline.receive(maskedFrame(0x82, Buffer.alloc(200_000)).subarray(0, 150_000))
+  t.same(owner.lines, ['fail WS_ERR_TOTAL_BUFFER_FULL'])
+  t.equal(owner.pipeline.incompleteBytes, 0)
 })
