@@ -41,7 +41,6 @@ export interface ConnectionSettings extends Required<Omit<ConnectionOptions, 'pe
   readonly deflate: DeflateSettings | null
 }
 
-const MIB = 1_048_576
 /** What a timer of Node can wait. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
@@ -77,7 +76,7 @@ export function connectionSettings(options: ConnectionOptions, defaults: Limits 
     maxMessageBytes,
     maxHeaderBytes: number('maxHeaderBytes'),
     writableHighWaterMark,
-    maxBufferedBytes: number('maxBufferedBytes', Math.max(4 * MIB, 4 * maxMessageBytes)),
+    maxBufferedBytes: number('maxBufferedBytes', Math.max(SERVER_LIMITS.maxBufferedBytes, 4 * maxMessageBytes)),
     maxTotalBufferedBytes: number('maxTotalBufferedBytes'),
     maxLifetimeMs: number('maxLifetimeMs'),
     messageConcurrency: number('messageConcurrency'),

@@ -52,7 +52,11 @@ export const SERVER_LIMITS: Limits = Object.freeze({
 })
 
 /** What a client has that sets no option: it chose its server, and takes longer messages from it. */
-export const CLIENT_LIMITS: Limits = Object.freeze({ ...SERVER_LIMITS, maxMessageBytes: 16 * MIB })
+export const CLIENT_LIMITS: Limits = Object.freeze({
+  ...SERVER_LIMITS,
+  maxMessageBytes: 16 * MIB,
+  maxBufferedBytes: 64 * MIB,
+})
 
 /** Empty fragments in a row: each costs a header and no payload, so the limit of the message never ends them. */
 export const MAX_EMPTY_FRAGMENTS = 1_024
