@@ -1,4 +1,6 @@
 import { connect } from './client.js'
+// Itself: the names that it exports.
+import * as names from './index.js'
 import { createServer, Server } from './server.js'
 import { WebSocket } from './websocket.js'
 
@@ -8,6 +10,10 @@ WebSocket.createServer = createServer
 WebSocket.connect = connect
 WebSocket.WebSocket = WebSocket
 WebSocket.Client = WebSocket
+// What `require('sluice')` gives is the class, for `const WebSocket = require('sluice')`: the other names are found on it.
+for (const [name, value] of Object.entries(names)) {
+  if (!Object.hasOwn(WebSocket, name)) Object.defineProperty(WebSocket, name, { value })
+}
 
 export { bearerToken, type TokenSource, tokenSources } from './bearer-token.js'
 export { type ConnectOptions, connect } from './client.js'

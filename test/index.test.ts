@@ -15,6 +15,12 @@ t.test('WebSocket has Server, WebSocketServer, createServer, connect, WebSocket 
   t.equal(WebSocket.Client, WebSocket)
 })
 
+t.test('every other name is on it, too, for require()', async t => {
+  for (const [name, value] of Object.entries(sluice)) {
+    t.equal((sluice.WebSocket as unknown as Record<string, unknown>)[name], value, name)
+  }
+})
+
 t.test('aliases', async t => {
   t.equal(sluice.default, sluice.WebSocket)
   t.equal(sluice.Client, sluice.WebSocket)
