@@ -117,7 +117,8 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Whether a write should wait for `'drain'`. */
   get isFull(): boolean {
-    return this.pipeline.socket.writableNeedDrain && this.bufferedBytes >= this.settings.writableHighWaterMark
+    const { socket } = this.pipeline
+    return socket.destroyed || (socket.writableNeedDrain && this.bufferedBytes >= this.settings.writableHighWaterMark)
   }
 
   /** The chain that messages pass, for one to be added: the connection's own, that goes on from its server's. */

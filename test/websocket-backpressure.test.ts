@@ -232,3 +232,17 @@ t.test('5.5.2: a socket that holds some bytes and is not full takes a pong', asy
   socket.uncork()
   t.match([await peer.readFrame(), await peer.readFrame()], [{ firstByte: 0x81 }, { firstByte: 0x8a }])
 })
+
+t.test('a send that goes nowhere says false, from the one that crosses maxBufferedBytes on', async t => {
+  const { ws, peer } = rawServer({ maxBufferedBytes: 200_000 })
+  ws.resume()
+  await once(ws, 'open')
+  peer.stopReading()
+  const answers = Array.from({ length: 40 }, () => ws.send(Buffer.alloc(10_000)))
+  t.same(
+    answers,
+    answers.toSorted((a, b) => Number(b) - Number(a)),
+    'never true again',
+  )
+  t.ok(ws.messagesSent < 40)
+})
