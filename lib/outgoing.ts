@@ -76,7 +76,7 @@ export function toPayload(data: unknown): string | Buffer {
   if (typeof data === 'string' || (Buffer.isBuffer(data) && data.length > 0)) return data
   if (ArrayBuffer.isView(data)) return bytesOf(data.buffer, data.byteOffset, data.byteLength)
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return bytesOf(data, 0, data.byteLength)
-  throw optionTypeError('WS_ERR_INVALID_DATA_SENT', data === null ? 'null' : `not a ${typeof data}`)
+  throw optionTypeError('WS_ERR_INVALID_DATA_SENT', data === null ? 'null' : `not ${typeof data}`)
 }
 
 function bytesOf(memory: ArrayBufferLike, offset: number, length: number): Buffer {

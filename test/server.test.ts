@@ -50,6 +50,17 @@ t.test('options that are of no use are a TypeError', async t => {
   t.throws(() => new Server({ noServer: true, maxPendingUpgrades: 1.5 }), { code: 'WS_ERR_OPTION_OUT_OF_RANGE' })
 })
 
+t.test('an app is no http server, and a path has no query', async t => {
+  const app = Object.assign(() => {}, { on() {}, listen() {} })
+  for (const server of [app, {}, 5, 'http://localhost']) {
+    const options = { server } as unknown as ServerOptions
+    t.throws(() => new Server(options), { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION', message: /app\.listen/ })
+  }
+  for (const path of ['', 'a', '/a?b', '/a#b']) {
+    t.throws(() => new Server({ noServer: true, path }), { code: 'WS_ERR_INVALID_OPTION', message: /path/ })
+  }
+})
+
 t.test('port 0 is any free port; the callback runs when it listens, as does "listening"', async t => {
   const events: string[] = []
   const server = new Server({ port: 0 }, () => events.push('callback'))
