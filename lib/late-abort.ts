@@ -1,7 +1,7 @@
 /** An AbortController that is made when somebody asks for its signal: most upgrades are answered before anybody does. */
 export class LateAbort {
   #controller: AbortController | null = null
-  #reason: unknown = undefined
+  #reason: Error | undefined = undefined
 
   get signal(): AbortSignal {
     if (this.#controller === null) {
@@ -12,8 +12,13 @@ export class LateAbort {
   }
 
   /** Why it was aborted; undefined while it is not. */
-  get reason(): unknown {
+  get reason(): Error | undefined {
     return this.#reason
+  }
+
+  /** Throws the reason where it was aborted, as a signal does. */
+  throwIfAborted(): void {
+    if (this.#reason !== undefined) throw this.#reason
   }
 
   /** The first reason counts. */

@@ -1,7 +1,8 @@
-import { EventEmitter } from 'node:events'
+import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { callListeners } from './call-listeners.js'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type Claim, type Claimed, claimUpgrades } from './dispatcher.js'
@@ -10,7 +11,7 @@ import { type ConnectionSettings, connectionSettings } from './options.js'
 import { answerLate, createOwnHttp } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
-import { optionTypeError } from './protocol/errors.js'
+import { ConnectionClosedError, optionTypeError, WebSocketError } from './protocol/errors.js'
 import { formatResponse, type RequestLike } from './protocol/handshake.js'
 import { SERVER_LIMITS } from './protocol/limits.js'
 import { Reception, type Take } from './reception.js'
@@ -73,15 +74,18 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
    * @throws TypeError `WS_ERR_INVALID_OPTION`, RangeError `WS_ERR_OPTION_OUT_OF_RANGE`
    */
   constructor(options: ServerOptions = {}, callback?: () => void) {
-    super()
+    super({ captureRejections: true })
     const { path, port, server } = options
     this.#isOwnHttp = (port ?? undefined) !== undefined
     const ways = [this.#isOwnHttp, (server ?? undefined) !== undefined, options.noServer === true]
     if (ways.filter(Boolean).length !== 1) {
       throw optionTypeError('WS_ERR_INVALID_OPTION', 'one of port, server and noServer must be given, and only one')
     }
-    if (path !== undefined && !String(path).startsWith('/')) {
-      throw optionTypeError('WS_ERR_INVALID_OPTION', `path must begin with a slash, unlike ${JSON.stringify(path)}`)
+    if (path !== undefined && !/^\/[^?#]*$/.test(String(path))) {
+      throw optionTypeError(
+        'WS_ERR_INVALID_OPTION',
+        `path must begin with a slash, and have no query, unlike ${JSON.stringify(path)}`,
+      )
     }
     this.options = options
     this.path = path
@@ -104,6 +108,13 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     const choose = functionOption('handleProtocols', options.handleProtocols)
     if (choose !== undefined) this.use(chooseProtocol(choose))
 
+    // An Express or Koa app has `on`, too, and never an upgrade.
+    if (typeof (server as Partial<HttpServer> | null | undefined)?.address !== 'function' && ways[1]) {
+      throw optionTypeError(
+        'WS_ERR_INVALID_OPTION',
+        'server must be an http.Server: of an app, what app.listen() returns',
+      )
+    }
     this.#http = server ?? (this.#isOwnHttp ? createOwnHttp(this.settings) : null)
     if (this.#http === null) return
     this.#claimed = claimUpgrades(this.#http, this.path, this.#claim)
@@ -291,9 +302,33 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   }
 
   #emitConnection: UpgradeCallback<State> = (websocket, request) => {
-    this.emit('connection', websocket, request)
-    // The seed has an event for each address; its name is whatever the client asked for.
-    if (request.url !== undefined) (this as EventEmitter).emit(`connection${request.url}`, websocket, request)
+    try {
+      this.emit('connection', websocket, request)
+      // The seed has an event for each address; its name is whatever the client asked for.
+      if (request.url !== undefined) (this as EventEmitter).emit(`connection${request.url}`, websocket, request)
+    } catch (error) {
+      this.#listenerFailed(websocket, error)
+    }
+  }
+
+  /** An async listener has failed. @internal */
+  override [captureRejectionSymbol](error: Error, event: unknown, ...[subject]: unknown[]): void {
+    const websocket = String(event).startsWith('connection') ? (subject as WebSocket<State>) : null
+    // A loop over a connection that did not end well fails with that, and it is no fault of the listener's.
+    if (websocket === null || websocket.ending === null || !(error instanceof ConnectionClosedError)) {
+      this.#listenerFailed(websocket, error)
+    }
+  }
+
+  /** A listener has failed: its connection ends as with a message handler that does. A bug of which nobody would hear is thrown. */
+  #listenerFailed(websocket: WebSocket<State> | null, error: unknown): void {
+    websocket?.close(CloseCode.internalError)
+    if (this.listenerCount('error') > 0 || error instanceof WebSocketError) this.report(error)
+    else {
+      callListeners(() => {
+        throw error
+      })
+    }
   }
 
   #onListening = (): void => {

@@ -171,11 +171,11 @@ export class Upgrade<State> implements SocketListener, Member {
 
   /** The innermost `next`. */
   #accept(context: UpgradeContext<State>, accepted: Accepted): Promise<void> {
+    if (this.#isOver) return this.#tooLate()
     this.#isAccepted = true
-    if (this.#isOver) throw this.#overError()
     const answer = this.#format(context, accepted)
     // A listener of 'headers' may have closed the server.
-    if (this.#isOver) throw this.#overError()
+    this.#abort.throwIfAborted()
     if (accepted.version === 'hixie-76') return this.#acceptHixie76(context, accepted, answer)
     this.#open(context, accepted, answer, this.#early)
     return OPENED
@@ -200,7 +200,7 @@ export class Upgrade<State> implements SocketListener, Member {
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
-      if (this.#isOver) throw this.#overError()
+      this.#abort.throwIfAborted()
     }
   }
 
@@ -304,8 +304,12 @@ export class Upgrade<State> implements SocketListener, Member {
     return reason !== undefined && (error === reason || cause === reason || name === 'AbortError')
   }
 
-  #overError(): Error {
-    return (this.#abort.reason as Error | undefined) ?? new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', 'too late')
+  #tooLate(): Promise<never> {
+    this.#abort.throwIfAborted()
+    // The chain has settled without it: nobody waits for what is returned here, and its rejection would end the process.
+    const fault = 'next() was called behind the end of the chain: every middleware has to return it or await it'
+    this.#owner.server.report(new HandshakeError('WS_ERR_HANDSHAKE_ABORTED', fault))
+    return new Promise(() => {})
   }
 
   #timeOut(): void {

@@ -6,15 +6,8 @@ import { duplexPair } from './support/duplex-pair.js'
 import { fakeClock } from './support/fake-clock.js'
 import { scriptBytes } from './support/frame-script.js'
 import { tcpPair } from './support/raw-peer.js'
+import { uncaught } from './support/uncaught.js'
 import { closed, memoryEnds, rawServer, serverEnd } from './support/websockets.js'
-
-/** What reaches the process uncaught, until the test ends. */
-function uncaught(test: { teardown(callback: () => void): void }): Error[] {
-  const errors: Error[] = []
-  process.setUncaughtExceptionCaptureCallback(error => errors.push(error))
-  test.teardown(() => process.setUncaughtExceptionCaptureCallback(null))
-  return errors
-}
 
 function fail(): never {
   throw new Error('of a listener')

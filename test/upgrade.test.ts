@@ -3,14 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import {
-  connect,
-  HandshakeError,
-  type Middleware,
-  type UpgradeContext,
-  type UpgradeDiagnostics,
-  type WebSocket,
-} from '../lib/index.js'
+import { connect, type Middleware, type UpgradeContext, type UpgradeDiagnostics, type WebSocket } from '../lib/index.js'
 import { maskedFrame } from './support/bytes.js'
 import { upgradeRequest } from './support/raw-peer.js'
 import { answerOf, ask, deferred, outcome, serve } from './support/serving.js'
@@ -198,20 +191,6 @@ t.test('so it is with an error behind next(), and one of a "connection" listener
     t.equal(code, 1011)
     t.match((await failed)[0], { message: where })
   }
-})
-
-t.test('next() of a chain that nobody waited for comes too late', async t => {
-  const { server, url } = await serve(t)
-  const gate = deferred()
-  const late = deferred<unknown>()
-  server.use((_ctx, next) => {
-    void gate.promise.then(next).catch(late.resolve)
-  })
-  t.equal(await outcome(connect(url)), 403)
-  gate.resolve()
-  const error = await late.promise
-  t.ok(error instanceof HandshakeError)
-  t.match(error, { code: 'WS_ERR_HANDSHAKE_ABORTED' })
 })
 
 t.test('a middleware that is added later takes part from the next upgrade on', async t => {
