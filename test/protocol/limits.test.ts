@@ -21,8 +21,8 @@ t.test('what protects a server that sets no option', async t => {
   t.equal(MAX_HEADERS, 128)
 })
 
-t.test('a client differs in the length of a message', async t => {
-  t.same(CLIENT_LIMITS, { ...SERVER_LIMITS, maxMessageBytes: 16_777_216 })
+t.test('a client differs in the length of a message, and in what it holds unsent', async t => {
+  t.same(CLIENT_LIMITS, { ...SERVER_LIMITS, maxMessageBytes: 16_777_216, maxBufferedBytes: 67_108_864 })
 })
 
 t.test('the limits cannot be changed for everybody', async t => {
