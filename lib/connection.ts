@@ -222,7 +222,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   probe(): void {
-    if (this.#state === 'open') void this.pings.ping(Buffer.from(`sluice ${Math.round(performance.now())}`))
+    if (this.#state === 'open') this.pings.probe()
   }
 
   reassure(): void {

@@ -1,6 +1,20 @@
+import { performance } from 'node:perf_hooks'
 import type { Connection } from './connection.js'
 import { Opcode } from './protocol/opcode.js'
 import { RoundTrips } from './round-trips.js'
+
+let probe: Buffer = Buffer.alloc(0)
+let probeMs = -1
+
+/** What the pings of keep-alive carry: all of a millisecond the same, since ten thousand connections may be pinged at once. */
+function probePayload(): Buffer {
+  const nowMs = Math.round(performance.now())
+  if (nowMs !== probeMs) {
+    probeMs = nowMs
+    probe = Buffer.from(`sluice ${nowMs}`)
+  }
+  return probe
+}
 
 /** The pings and pongs of a connection (RFC 6455 sections 5.5.2 and 5.5.3), in both directions; made with the first one. */
 export class Pings {
@@ -17,6 +31,14 @@ export class Pings {
     if (this.#connection.isHixie76) return Promise.resolve(Number.NaN)
     this.#connection.outbound.frames.writeFrame(true, false, Opcode.ping, isMasked, payload)
     return this.roundTrips.start(payload)
+  }
+
+  /** Sends the ping of keep-alive: `latency` has what comes of it. */
+  probe(): void {
+    if (this.#connection.isHixie76) return
+    const payload = probePayload()
+    this.#connection.outbound.frames.writeFrame(true, false, Opcode.ping, this.#connection.isMasked, payload)
+    this.roundTrips.note(payload)
   }
 
   /** Sends a pong; hixie-76 has none. */

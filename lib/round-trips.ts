@@ -3,8 +3,9 @@ import { performance } from 'node:perf_hooks'
 interface RoundTrip {
   readonly payload: Buffer
   readonly startedAt: number
-  readonly resolve: (milliseconds: number) => void
-  readonly reject: (error: Error) => void
+  /** Who waits for it, where somebody does. */
+  readonly resolve?: (milliseconds: number) => void
+  readonly reject?: (error: Error) => void
 }
 
 /** Pings of one connection that may wait for their pongs: a peer that answers none must not make us keep them all. */
@@ -25,12 +26,16 @@ export class RoundTrips {
    */
   start(payload: Buffer): Promise<number> {
     const promise = new Promise<number>((resolve, reject) => {
-      this.#waiting = [...this.#waiting, { payload, startedAt: performance.now(), resolve, reject }]
+      this.#add({ payload, startedAt: performance.now(), resolve, reject })
     })
     // Who pings to keep a connection alive does not wait: the rejection is not unhandled then.
     promise.catch(() => {})
-    if (this.#waiting.length > MAX_WAITING) this.#take(1)[0]?.resolve(Number.NaN)
     return promise
+  }
+
+  /** A ping goes out for whose answer nobody waits: that is a third of a kilobyte less until it comes. */
+  note(payload: Buffer): void {
+    this.#add({ payload, startedAt: performance.now() })
   }
 
   /** A pong came. The peer may answer only the latest of several pings (RFC 6455 section 5.5.3): those before end with it. */
@@ -39,13 +44,18 @@ export class RoundTrips {
     const now = performance.now()
     for (const trip of this.#take(at + 1)) {
       this.latencyMs = now - trip.startedAt
-      trip.resolve(this.latencyMs)
+      trip.resolve?.(this.latencyMs)
     }
   }
 
   /** The connection is gone. */
   lose(error: () => Error): void {
-    for (const trip of this.#take(this.#waiting.length)) trip.reject(error())
+    for (const trip of this.#take(this.#waiting.length)) trip.reject?.(error())
+  }
+
+  #add(trip: RoundTrip): void {
+    this.#waiting = [...this.#waiting, trip]
+    if (this.#waiting.length > MAX_WAITING) this.#take(1)[0]?.resolve?.(Number.NaN)
   }
 
   /** Takes the first out. */

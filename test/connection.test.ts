@@ -111,6 +111,17 @@ t.test('keep-alive of two that are idle: nobody is dead', async t => {
   t.equal(client.latency, 0)
 })
 
+t.test('keep-alive has no ping in hixie-76', async t => {
+  const clock = fakeClock(t)
+  const { ws, peer } = rawServer({ keepAliveIntervalMs: 4_000, keepAliveTimeoutMs: 8_000 }, 'hixie-76')
+  ws.resume()
+  await once(ws, 'open')
+  clock.tick(4_000)
+  await new Promise(setImmediate)
+  t.equal(peer.unread.length, 0)
+  t.ok(Number.isNaN(ws.latency))
+})
+
 t.test('keep-alive is off with an interval of 0', async t => {
   const clock = fakeClock(t)
   const { ws, peer } = rawServer({ keepAliveIntervalMs: 0 })

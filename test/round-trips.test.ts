@@ -71,3 +71,18 @@ t.test('the end of the connection rejects what waits, and nobody has to listen',
   await new Promise(setImmediate)
   await t.rejects(unheard, { message: 'gone' })
 })
+
+t.test('a ping whose answer nobody waits for: the latency is known, and nothing else happens', async t => {
+  const trips = new RoundTrips()
+  trips.note(Buffer.from('a'))
+  trips.answer(Buffer.from('a'))
+  t.ok(trips.latencyMs >= 0)
+  trips.note(Buffer.from('b'))
+  const waiting = Array.from({ length: 256 }, (_, i) => trips.start(Buffer.from(`${i}`)))
+  trips.answer(Buffer.from('b'))
+  trips.note(Buffer.from('c'))
+  t.ok(Number.isNaN(await waiting.shift()), 'the oldest makes room')
+  trips.lose(() => new Error('gone'))
+  const outcomes = await Promise.allSettled(waiting)
+  t.ok(outcomes.every(({ status }) => status === 'rejected'))
+})
