@@ -7,8 +7,13 @@ export function callListeners(call: () => void): void {
   try {
     call()
   } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
+    throwLater(error)
   }
+}
+
+/** Makes `error` an uncaught exception of the next tick. */
+export function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
 }

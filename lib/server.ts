@@ -2,7 +2,8 @@ import { captureRejectionSymbol, EventEmitter } from 'node:events'
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { callListeners } from './call-listeners.js'
+import { throwLater } from './call-listeners.js'
+import { chooseProtocol } from './choose-protocol.js'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type Claim, type Claimed, claimUpgrades } from './dispatcher.js'
@@ -324,11 +325,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   #listenerFailed(websocket: WebSocket<State> | null, error: unknown): void {
     websocket?.close(CloseCode.internalError)
     if (this.listenerCount('error') > 0 || error instanceof WebSocketError) this.report(error)
-    else {
-      callListeners(() => {
-        throw error
-      })
-    }
+    else throwLater(error)
   }
 
   #onListening = (): void => {
@@ -338,16 +335,6 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
   #onError = (error: Error): void => {
     this.#hasFailed = this.#http?.listening !== true
     this.emit('error', error)
-  }
-}
-
-/** `handleProtocols` as middleware: it has its say before the rest. */
-function chooseProtocol<State>(
-  choose: NonNullable<ServerOptions['handleProtocols']>,
-): Middleware<UpgradeContext<State>> {
-  return function handleProtocols(ctx, next) {
-    if (ctx.protocols.length > 0) ctx.protocol = choose(new Set(ctx.protocols), ctx.request) || ''
-    return next()
   }
 }
 

@@ -54,8 +54,6 @@ export interface UpgradeOwner<State> {
  * What goes beyond them is put back: a read brings 64 KiB at the most, and is the last until the answer is given.
  */
 const MAX_TAKEN_BYTES = 1_024
-/** What the innermost `next` returns when the connection is open. */
-const OPENED: Promise<void> = Promise.resolve()
 
 type Accepted = AcceptedRequest | AcceptedHixie76
 
@@ -178,7 +176,7 @@ export class Upgrade<State> implements SocketListener, Member {
     this.#abort.throwIfAborted()
     if (accepted.version === 'hixie-76') return this.#acceptHixie76(context, accepted, answer)
     this.#open(context, accepted, answer, this.#early)
-    return OPENED
+    return Promise.resolve()
   }
 
   async #acceptHixie76(context: UpgradeContext<State>, accepted: AcceptedHixie76, answer: string): Promise<void> {

@@ -251,10 +251,7 @@ export class WebSocket<State = unknown> extends SendingDuplex {
     else this.destroy()
   }
 
-  /**
-   * Closes as `close` does, but takes no more messages, and waits for the handlers of those that were taken, for their
-   * replies, and for messages that are being streamed.
-   */
+  /** Closes as `close` does, but takes no more messages, and waits for handlers, replies, and messages that are being streamed. */
   closeGracefully(code = 1000, data?: string | Buffer): void {
     encodeClosePayload(code, data)
     const connection = this.#connection

@@ -15,7 +15,6 @@ import { tapFrames, tapMessages } from './tap.js'
 
 /**
  * Joins the stages of a connection over one Duplex: `socket → FrameDecoder → extensions → MessageDecoder → owner`.
- *
  * Where nobody looks at the two decoders, their parser and assembler are driven without the streams around them, which cost
  * 2.6 KB a connection and 0.1 us a message. Who asks for one gets a real Transform, through which everything goes from then on.
  */
@@ -154,8 +153,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   receive(chunk: Buffer): void {
     this.bytesReceived += chunk.length
     if (this.#isDiscarding || this.#fault !== null) return
-    // There is some already where the handshake brought it, where a source that is paused still had it, or where one in the same
-    // process brings more while a message is handled.
+    // Some waits already from the handshake, from a source that is paused, or from one that brings more while a message is handled.
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
     this.#restAt = 0
     this.#advance()
@@ -277,7 +275,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     }
     this.#hold()
     account(this, this.incompleteBytes, this.#options.maxTotalBufferedBytes)
-    // Not where that has shed what this connection holds.
     if (!this.#isDiscarding && this.#frameDecoder === null) this.#parser = giveBack(parser, this.#options)
   }
 
