@@ -2,6 +2,7 @@ import { headerLength, MAX_HEADER_BYTES, writeHeader } from '../protocol/frame.j
 import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
 import type { Opcode } from '../protocol/opcode.js'
 import { type Gatherer, gather } from './gathering.js'
+import { forgetSharedFrame, sharedFrame } from './shared-frame.js'
 import type { Duplex } from './stream.js'
 
 /** Told when what it stands for was handed to the operating system, or will never be. */
@@ -65,6 +66,12 @@ export class FrameWriter implements Gatherer {
 
   /** Frames `payload` and writes it; text is encoded as UTF-8. Returns the bytes of the frame. */
   writeFrame(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, payload: string | Buffer): number {
+    const mayBeShared = !isMasked && (typeof payload === 'string' || payload.length <= COPY_UP_TO)
+    const shared = mayBeShared ? sharedFrame(this, fin, rsv1, opcode, payload) : null
+    if (shared !== null) {
+      this.writeBytes(shared)
+      return shared.length
+    }
     if (typeof payload === 'string') {
       if (payload.length > SHORT_TEXT) return this.writeFrame(fin, rsv1, opcode, isMasked, Buffer.from(payload))
       const bytes = this.#writeShortText(fin, rsv1, opcode, isMasked, payload)
@@ -111,6 +118,7 @@ export class FrameWriter implements Gatherer {
   /** Writes what has been gathered. */
   flush(): void {
     this.#seal()
+    forgetSharedFrame()
     const parts = this.#parts
     const callbacks = this.#callbacks
     this.#pendingBytes = 0
