@@ -1,10 +1,11 @@
-/** Runs the candidates of a scenario in turn, round by round, since machines are noisy; what counts are the ratios of one run. */
+/** Runs the candidates of a scenario in turn, since machines are noisy; what counts are the ratios of one run. */
 import {
   type Candidate,
   type Figure,
-  measureClient,
   measureMemory,
-  measureServer,
+  type Running,
+  runClient,
+  runServer,
   type Times,
   type Work,
 } from './measure.js'
@@ -57,21 +58,71 @@ export const USUAL: Effort = { rounds: 3, isThorough: true, warmUpMs: 700, durat
 /** Two or three minutes, for a first look. */
 export const QUICK: Effort = { rounds: 1, isThorough: false, warmUpMs: 500, durationMs: 400 }
 
-function measure(candidate: Candidate, { load, work, warmUpMs }: Scenario, usual: Times): Promise<Figure> {
-  const times = warmUpMs === undefined ? usual : { ...usual, warmUpMs }
-  if (load === 'client') return measureClient(candidate, work, times)
-  if (load === 'crowd') return measureMemory(candidate, work)
-  return measureServer(candidate, load, work, times)
+/** What else a machine does lasts for seconds, and should cost all candidates alike: so often they take turns in a round. */
+const TURNS = 7
+
+function start(candidate: Candidate, { load, work }: Scenario, times: Times): Promise<Running> {
+  return load === 'client' ? runClient(candidate, work, times) : runServer(candidate, load, work, times)
+}
+
+/** A candidate in a round. */
+interface Entry {
+  readonly candidate: Candidate
+  readonly figures: Figure[]
+  running: Running | null
+}
+
+/** Does something with each candidate in turn; one that may fail, and does, is out from then on. */
+async function eachInTurn(entries: Set<Entry>, what: (entry: Entry) => Promise<void>): Promise<void> {
+  for (const entry of entries) {
+    const { name, mayFail } = entry.candidate
+    try {
+      await what(entry)
+    } catch (error) {
+      if (mayFail !== true) throw error
+      console.error(`${name} failed: ${String(error)}`)
+      entries.delete(entry)
+    }
+  }
+}
+
+/** One round: processes of their own for each candidate, warmed up, that take turns. Medians of the turns. */
+async function runRound(
+  candidates: readonly Candidate[],
+  scenario: Scenario,
+  times: Times,
+): Promise<Map<string, Figure>> {
+  const all: readonly Entry[] = candidates.map(candidate => ({ candidate, figures: [], running: null }))
+  const entries = new Set(all)
+  try {
+    if (scenario.load === 'crowd') {
+      await eachInTurn(entries, async ({ candidate, figures }) => {
+        figures.push(await measureMemory(candidate, scenario.work))
+      })
+    } else {
+      await eachInTurn(entries, async entry => {
+        entry.running = await start(entry.candidate, scenario, times)
+      })
+      for (let turn = 0; turn < TURNS; turn++) {
+        await eachInTurn(entries, async ({ running, figures }) => {
+          figures.push(await (running as Running).turn(times.durationMs / TURNS))
+        })
+      }
+    }
+  } finally {
+    await Promise.all(all.flatMap(({ running }) => (running === null ? [] : [running.stop()])))
+  }
+  return new Map([...entries].map(({ candidate, figures }) => [candidate.name, medians(figures)]))
 }
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
 
-function summarise(figures: readonly Figure[]): Summary {
+function medians(figures: readonly Figure[]): Figure {
   const names = Object.keys(figures[0] ?? {}) as (keyof Figure)[]
-  const medians = names.map(name => [name, median(figures.map(figure => figure[name] ?? Number.NaN))])
-  return { ...(Object.fromEntries(medians) as unknown as Figure), costs: figures.map(({ cost }) => cost) }
+  const entries = names.map(name => [name, median(figures.map(figure => figure[name] ?? Number.NaN))])
+  return Object.fromEntries(entries) as unknown as Figure
 }
 
 function ratioOf(costs: ReadonlyMap<string, number>, base: string | undefined): number {
@@ -85,19 +136,19 @@ export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
   const { title, candidates, base, wanted = null, load } = scenario
   const count = effort.isThorough ? (scenario.rounds ?? effort.rounds) : effort.rounds
   const times = { ...effort, warmUpMs: Math.max(effort.warmUpMs, scenario.warmUpMs ?? 0) }
-  const rounds = new Map<string, Figure[]>(candidates.map(({ name }) => [name, []]))
-  for (let round = 0; round < count; round++) {
-    for (const candidate of candidates) {
-      try {
-        rounds.get(candidate.name)?.push(await measure(candidate, scenario, times))
-      } catch (error) {
-        if (candidate.mayFail !== true) throw error
-        console.error(`${candidate.name} failed: ${String(error)}`)
-        rounds.delete(candidate.name)
-      }
-    }
+  const rounds: Map<string, Figure>[] = []
+  let left = candidates
+  while (rounds.length < count) {
+    const round = await runRound(left, scenario, times)
+    rounds.push(round)
+    left = left.filter(({ name }) => round.has(name))
   }
-  const figures = Object.fromEntries([...rounds].map(([name, all]) => [name, summarise(all)]))
+  const figures = Object.fromEntries(
+    left.map(({ name }): [string, Summary] => {
+      const all = rounds.map(round => round.get(name) as Figure)
+      return [name, { ...medians(all), costs: all.map(({ cost }) => cost) }]
+    }),
+  )
   const ratio = (of: (summary: Summary) => number): number =>
     ratioOf(new Map(Object.entries(figures).map(([name, summary]) => [name, of(summary)])), base)
   return {

@@ -1,8 +1,7 @@
-/** One round of one candidate, warmed up before. */
+/** Candidates at work, and what they use for it. */
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, type StartOptions, startLoad, startMeasured, stop } from './child.js'
-import type { ClientUsage } from './clients/client.js'
 import type { Load, LoadResult } from './load.js'
 import type { Usage } from './servers/serve.js'
 
@@ -48,7 +47,7 @@ const POLL_MS = 50
 /** What the load does not keep busy gets this many times as long, and no longer. */
 const PATIENCE = 4
 
-/** Waits until a process has used so much CPU. */
+/** Until a process has used so much CPU. */
 async function spend(child: ChildProcess, cpuMs: number): Promise<void> {
   const until = performance.now() + cpuMs * PATIENCE
   const before = await ask<Usage>(child, {})
@@ -59,56 +58,78 @@ async function spend(child: ChildProcess, cpuMs: number): Promise<void> {
   }
 }
 
-/** Runs a load until its server has used so much CPU. */
-async function runFor(server: ChildProcess, sender: ChildProcess, cpuMs: number): Promise<LoadResult> {
-  sender.send('run')
-  await spend(server, cpuMs)
-  return ask<LoadResult>(sender, 'stop')
+/** A candidate and its load, warmed up: it works when it is its turn, and rests when it is that of the others. */
+export interface Running {
+  /** Works until the candidate has used so much CPU. */
+  turn(cpuMs: number): Promise<Figure>
+  stop(): Promise<void>
 }
 
-/** CPU of a server for each message, connection or delivery that a load counts. */
-export async function measureServer(candidate: Candidate, load: string, work: Work, times: Times): Promise<Figure> {
+/** @param sender who is told to run, and says what came of it: the load, or the candidate where it is a client */
+async function warmedUp(
+  measured: ChildProcess,
+  sender: ChildProcess,
+  others: readonly ChildProcess[],
+  warmUpMs: number,
+): Promise<Running> {
+  const run = async (cpuMs: number): Promise<LoadResult> => {
+    sender.send('run')
+    await spend(measured, cpuMs)
+    return ask<LoadResult>(sender, 'stop')
+  }
+  await run(warmUpMs)
+  return {
+    turn: async cpuMs => {
+      const before = await ask<Usage>(measured, {})
+      const result = await run(cpuMs)
+      const after = await ask<Usage>(measured, {})
+      return {
+        cost: ((after.cpuSeconds - before.cpuSeconds) / result.messages) * 1e6,
+        perSecond: result.messages / result.seconds,
+        p50: result.p50,
+        p99: result.p99,
+        loadBusy: result.cpuSeconds / result.seconds,
+      }
+    },
+    stop: () => stop(measured, ...others),
+  }
+}
+
+/** A server; what counts is its CPU for each message, connection or delivery that its load counts. */
+export async function runServer(candidate: Candidate, load: string, work: Work, { warmUpMs }: Times): Promise<Running> {
   const server = startMeasured(candidate.file, [candidate.task, work.size, work.answerSize], candidate)
   const sender = startLoad(`loads/${load}`)
   try {
     const { port } = await ask<{ port: number }>(server)
     await ask(sender, { ...work, ...candidate.differs, port })
-    await runFor(server, sender, times.warmUpMs)
-    const before = await ask<Usage>(server, {})
-    const result = await runFor(server, sender, times.durationMs)
-    const after = await ask<Usage>(server, {})
-    return {
-      cost: ((after.cpuSeconds - before.cpuSeconds) / result.messages) * 1e6,
-      perSecond: result.messages / result.seconds,
-      p50: result.p50,
-      p99: result.p99,
-      loadBusy: result.cpuSeconds / result.seconds,
-    }
-  } finally {
+    return await warmedUp(server, sender, [sender], warmUpMs)
+  } catch (error) {
     await stop(server, sender)
+    throw error
   }
 }
 
-/** CPU of a client for each message that it sends to a bare server, and that comes back. */
-export async function measureClient(candidate: Candidate, work: Work, times: Times): Promise<Figure> {
+/** A client; what counts is its CPU for each message that it sends to a bare server, and that comes back. */
+export async function runClient(candidate: Candidate, work: Work, { warmUpMs }: Times): Promise<Running> {
   const server = startLoad('servers/bare', ['echo', work.size, work.answerSize])
   const client = startMeasured(candidate.file, [work.connections, work.inFlight, work.size], candidate)
   try {
     await ask(client, await ask<{ port: number }>(server))
-    await spend(client, times.warmUpMs)
-    const [before, serverBefore] = [await ask<ClientUsage>(client, {}), await ask<Usage>(server, {})]
-    const startedAt = performance.now()
-    await spend(client, times.durationMs)
-    const [after, serverAfter] = [await ask<ClientUsage>(client, {}), await ask<Usage>(server, {})]
-    const seconds = (performance.now() - startedAt) / 1_000
-    const messages = after.messages - before.messages
+    const running = await warmedUp(client, client, [server], warmUpMs)
     return {
-      cost: ((after.cpuSeconds - before.cpuSeconds) / messages) * 1e6,
-      perSecond: messages / seconds,
-      loadBusy: (serverAfter.cpuSeconds - serverBefore.cpuSeconds) / seconds,
+      ...running,
+      turn: async cpuMs => {
+        const startedAt = performance.now()
+        const before = await ask<Usage>(server, {})
+        const { cost, perSecond = Number.NaN } = await running.turn(cpuMs)
+        const after = await ask<Usage>(server, {})
+        const seconds = (performance.now() - startedAt) / 1_000
+        return { cost, perSecond, loadBusy: (after.cpuSeconds - before.cpuSeconds) / seconds }
+      },
     }
-  } finally {
+  } catch (error) {
     await stop(client, server)
+    throw error
   }
 }
 

@@ -1,10 +1,6 @@
 /** What every client of the bench does: opens its connections, keeps messages in flight, and says what it has used. */
-import { type Usage, usage } from '../servers/serve.js'
-
-/** What a client has used, and how many answers it has had for that. */
-export interface ClientUsage extends Usage {
-  readonly messages: number
-}
+import { Tally } from '../load.js'
+import { usage } from '../servers/serve.js'
 
 /** A connection that is open. */
 export interface Sender {
@@ -14,23 +10,38 @@ export interface Sender {
 /** Opens a connection to a port on this machine; what comes in is told one by one, or many at once. */
 export type Dial = (port: number, onMessages: (count: number) => void, size: number) => Promise<Sender>
 
+/** Where to connect; then to run, and that its run is over; all else asks what was used. */
+type Told = { readonly port?: number } | 'run' | 'stop'
+
 export function serveClient(dial: Dial): void {
   const [connections = 1, inFlight = 1, size = 64] = process.argv.slice(2).map(Number)
   const message = Buffer.alloc(size, 'sluice ')
-  let messages = 0
+  const senders: Sender[] = []
+  let tally = new Tally()
+  let unanswered = 0
+  const send = (sender: Sender, count: number): void => {
+    unanswered += count
+    for (let sent = 0; sent < count; sent++) sender.send(message)
+  }
   const begin = async (port: number): Promise<void> => {
-    for (let n = 0; n < connections; n++) {
+    while (senders.length < connections) {
       const onMessages = (count: number): void => {
-        messages += count
-        for (let sent = 0; sent < count; sent++) sender.send(message)
+        unanswered -= count
+        tally.messages += count
+        if (!tally.isOver) send(sender, count)
+        else if (unanswered === 0) process.send?.(tally.result())
       }
       const sender = await dial(port, onMessages, size)
-      for (let sent = 0; sent < inFlight; sent++) sender.send(message)
+      senders.push(sender)
     }
     process.send?.({})
   }
-  process.on('message', (told: { readonly port?: number }) => {
-    if (told.port === undefined) process.send?.({ ...usage(), messages } satisfies ClientUsage)
+  process.on('message', (told: Told) => {
+    if (told === 'run') {
+      tally = new Tally()
+      for (const sender of senders) send(sender, inFlight)
+    } else if (told === 'stop') tally.isOver = true
+    else if (told.port === undefined) process.send?.(usage())
     else void begin(told.port)
   })
   process.on('disconnect', () => process.exit())
