@@ -4,15 +4,12 @@ import type { Result } from './harness.js'
 /** A ratio may be so many times the recorded one: that much is noise. */
 export const TOLERANCE = 1.15
 
-/**
- * A line for each result whose ratio is worse than what is recorded of it, and whose cheapest rounds say the same: the medians
- * alone would be those of a machine that had other things to do.
- */
+/** A line for each result whose ratio is worse than what is recorded of it. */
 export function worsened(recorded: readonly Result[], now: readonly Result[]): string[] {
   const before = new Map(recorded.map(({ title, ratio }) => [title, ratio]))
-  return now.flatMap(({ title, ratio, leastRatio }) => {
+  return now.flatMap(({ title, ratio }) => {
     const was = before.get(title)
-    if (was === undefined || Math.min(ratio, leastRatio) <= was * TOLERANCE) return []
+    if (was === undefined || ratio <= was * TOLERANCE) return []
     return `${title}: ${ratio.toFixed(3)}, and ${was.toFixed(3)} is recorded`
   })
 }

@@ -26,9 +26,12 @@ export interface Scenario {
   readonly warmUpMs?: number
 }
 
-/** Medians over the rounds, and the cost in each of them. */
+/** Medians over all turns. */
 export interface Summary extends Figure {
+  /** The cost in each round. */
   readonly costs: readonly number[]
+  /** To what the base cost in the turns beside: what slows the machine down slows both. */
+  readonly ratio: number
 }
 
 /** What came of a scenario. */
@@ -37,10 +40,8 @@ export interface Result {
   readonly unit: 'µs' | 'KiB'
   readonly figures: Readonly<Record<string, Summary>>
   readonly base: string | null
-  /** Of the medians. */
+  /** That of the first candidate; without a base, the largest. */
   readonly ratio: number
-  /** Of the cheapest round of each: what else the machine does adds to a cost, and never takes from it. */
-  readonly leastRatio: number
   readonly wanted: number | null
 }
 
@@ -86,12 +87,12 @@ async function eachInTurn(entries: Set<Entry>, what: (entry: Entry) => Promise<v
   }
 }
 
-/** One round: processes of their own for each candidate, warmed up, that take turns. Medians of the turns. */
+/** One round: processes of their own for each candidate, warmed up, that take turns. The figures of each turn. */
 async function runRound(
   candidates: readonly Candidate[],
   scenario: Scenario,
   times: Times,
-): Promise<Map<string, Figure>> {
+): Promise<Map<string, readonly Figure[]>> {
   const all: readonly Entry[] = candidates.map(candidate => ({ candidate, figures: [], running: null }))
   const entries = new Set(all)
   try {
@@ -112,7 +113,7 @@ async function runRound(
   } finally {
     await Promise.all(all.flatMap(({ running }) => (running === null ? [] : [running.stop()])))
   }
-  return new Map([...entries].map(({ candidate, figures }) => [candidate.name, medians(figures)]))
+  return new Map([...entries].map(({ candidate, figures }) => [candidate.name, figures]))
 }
 
 function median(values: readonly number[]): number {
@@ -125,10 +126,21 @@ function medians(figures: readonly Figure[]): Figure {
   return Object.fromEntries(entries) as unknown as Figure
 }
 
-function ratioOf(costs: ReadonlyMap<string, number>, base: string | undefined): number {
-  const [first = Number.NaN] = costs.values()
-  if (base === undefined) return Math.max(...costs.values()) / Math.min(...costs.values())
-  return first / (costs.get(base) ?? Number.NaN)
+/** The candidates by name, from the turns of each round. */
+function summarise(
+  rounds: ReadonlyMap<string, readonly (readonly Figure[])[]>,
+  base: string | undefined,
+): Map<string, Summary> {
+  const all = new Map([...rounds].map(([name, figures]) => [name, medians(figures.flat())]))
+  const [cheapest] = [...all].toSorted(([, a], [, b]) => a.cost - b.cost)
+  const baseTurns = rounds.get(base ?? cheapest?.[0] ?? '')?.flat() ?? []
+  return new Map(
+    [...rounds].map(([name, figures]) => {
+      const costs = figures.map(turns => medians(turns).cost)
+      const ratio = median(figures.flat().map(({ cost }, turn) => cost / (baseTurns[turn]?.cost ?? Number.NaN)))
+      return [name, { ...(all.get(name) as Figure), costs, ratio }]
+    }),
+  )
 }
 
 /** Runs a scenario. */
@@ -136,28 +148,24 @@ export async function run(scenario: Scenario, effort: Effort): Promise<Result> {
   const { title, candidates, base, wanted = null, load } = scenario
   const count = effort.isThorough ? (scenario.rounds ?? effort.rounds) : effort.rounds
   const times = { ...effort, warmUpMs: Math.max(effort.warmUpMs, scenario.warmUpMs ?? 0) }
-  const rounds: Map<string, Figure>[] = []
-  let left = candidates
-  while (rounds.length < count) {
+  const rounds = new Map<string, (readonly Figure[])[]>(candidates.map(({ name }) => [name, []]))
+  for (let n = 0; n < count; n++) {
+    const left = candidates.filter(({ name }) => rounds.has(name))
     const round = await runRound(left, scenario, times)
-    rounds.push(round)
-    left = left.filter(({ name }) => round.has(name))
+    for (const { name } of left) {
+      const turns = round.get(name)
+      if (turns === undefined) rounds.delete(name)
+      else rounds.get(name)?.push(turns)
+    }
   }
-  const figures = Object.fromEntries(
-    left.map(({ name }): [string, Summary] => {
-      const all = rounds.map(round => round.get(name) as Figure)
-      return [name, { ...medians(all), costs: all.map(({ cost }) => cost) }]
-    }),
-  )
-  const ratio = (of: (summary: Summary) => number): number =>
-    ratioOf(new Map(Object.entries(figures).map(([name, summary]) => [name, of(summary)])), base)
+  const figures = summarise(rounds, base)
+  const ratios = [...figures.values()].map(({ ratio }) => ratio)
   return {
     title,
     unit: load === 'crowd' ? 'KiB' : 'µs',
-    figures,
+    figures: Object.fromEntries(figures),
     base: base ?? null,
-    ratio: ratio(({ cost }) => cost),
-    leastRatio: ratio(({ costs }) => Math.min(...costs)),
+    ratio: base === undefined ? Math.max(...ratios) : (ratios[0] ?? Number.NaN),
     wanted,
   }
 }

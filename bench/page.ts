@@ -2,7 +2,7 @@
 import type { Curve } from './curves.js'
 import type { Result, Summary } from './harness.js'
 import type { BenchRecord } from './record.js'
-import { baseCost, number } from './report.js'
+import { number } from './report.js'
 
 const KEPT = ', memory kept'
 
@@ -79,10 +79,10 @@ function ways({ results }: BenchRecord): string {
   return results
     .filter(({ base }) => base === null)
     .map(result => {
-      const rows = Object.entries(result.figures).map(([name, { cost }]) => [
+      const rows = Object.entries(result.figures).map(([name, { cost, ratio }]) => [
         name,
         `${number(cost)} µs`,
-        (cost / baseCost(result)).toFixed(2),
+        ratio.toFixed(2),
       ])
       return table([result.title, 'a message', 'ratio to the cheapest'], rows)
     })

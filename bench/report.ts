@@ -11,17 +11,11 @@ export function number(value: number): string {
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
 }
 
-/** What a candidate's cost is divided by. */
-export function baseCost({ figures, base }: Result): number {
-  const costs = Object.values(figures).map(({ cost }) => cost)
-  return base === null ? Math.min(...costs) : (figures[base]?.cost ?? Number.NaN)
-}
-
-function line(name: string, summary: Summary, result: Result): string {
-  const { cost, costs, perSecond, p50, p99, heapKib, loadBusy = 0 } = summary
+function line(name: string, summary: Summary, unit: Result['unit']): string {
+  const { cost, costs, ratio, perSecond, p50, p99, heapKib, loadBusy = 0 } = summary
   return [
-    `  ${name.padEnd(38)}${number(cost).padStart(9)} ${result.unit}`,
-    (cost / baseCost(result)).toFixed(3).padStart(7),
+    `  ${name.padEnd(38)}${number(cost).padStart(9)} ${unit}`,
+    ratio.toFixed(3).padStart(7),
     perSecond === undefined ? '' : `${number(perSecond).padStart(10)}/s`,
     p50 === undefined || p99 === undefined ? '' : `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
     heapKib === undefined ? '' : `${number(heapKib)} KiB of heap`,
@@ -34,11 +28,10 @@ function line(name: string, summary: Summary, result: Result): string {
 
 /** A line for each candidate, and whether the ratio is what is wanted. Smaller is better. */
 export function textOf(result: Result): string {
-  const { title, figures, ratio, leastRatio, wanted } = result
+  const { title, unit, figures, ratio, wanted } = result
   const verdict = wanted === null ? '' : `, wanted ${wanted}${ratio > wanted ? ': MISSED' : ''}`
-  const lines = Object.entries(figures).map(([name, summary]) => line(name, summary, result))
-  const least = ratio === leastRatio ? '' : ` (${leastRatio.toFixed(3)} by the cheapest rounds)`
-  return `${title}: ${ratio.toFixed(3)}${least}${verdict}\n${lines.join('\n')}\n`
+  const lines = Object.entries(figures).map(([name, summary]) => line(name, summary, unit))
+  return `${title}: ${ratio.toFixed(3)}${verdict}\n${lines.join('\n')}\n`
 }
 
 /** A line for each step. */
