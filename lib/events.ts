@@ -57,10 +57,13 @@ function flagsOf(kind: 'text' | 'binary', isMasked: boolean): MessageFlags {
   return FLAGS[kind][isMasked ? 1 : 0]
 }
 
+function emitMessage(socket: EventedDuplex, data: Message): void {
+  socket.emit('message', data, flagsOf(typeof data === 'string' ? 'text' : 'binary', socket.isPeerMasked))
+}
+
 /** The one `'data'` listener behind all `'message'` listeners of a connection. */
-function emitMessage(this: EventedDuplex, data: Message): void {
-  const flags = flagsOf(typeof data === 'string' ? 'text' : 'binary', this.isPeerMasked)
-  callListeners(() => this.emit('message', data, flags))
+function onData(this: EventedDuplex, data: Message): void {
+  callListeners(() => emitMessage(this, data))
 }
 
 export interface EventedDuplex {
@@ -88,9 +91,12 @@ export abstract class EventedDuplex extends LateDuplex {
    * would do no more than emit it, and ask in a tick of its own for the next one: a quarter of a microsecond each time. @internal
    */
   deliver(message: unknown): boolean {
-    const isFlowing = this.readableFlowing === true && this.readableDidRead && this.listenerCount('data') > 0
+    const listeners = this.listenerCount('data')
+    const isFlowing = this.readableFlowing === true && this.readableDidRead && listeners > 0
     if (!isFlowing || this.readableLength > 0 || !this.readable) return this.push(message)
-    this.emit('data', message as Message)
+    // Nobody listens to 'data' but those behind `onData`.
+    if (this.#isListening && listeners === 1) emitMessage(this, message as Message)
+    else this.emit('data', message as Message)
     return true
   }
 
@@ -146,13 +152,13 @@ export abstract class EventedDuplex extends LateDuplex {
   #listen(event: string | symbol): this {
     if (event !== 'message' || this.#isListening || this.listenerCount('message') === 0) return this
     this.#isListening = true
-    return this.on('data', emitMessage)
+    return this.on('data', onData)
   }
 
   #unlisten(): this {
     if (!this.#isListening || this.listenerCount('message') > 0) return this
     this.#isListening = false
-    super.removeListener('data', emitMessage)
+    super.removeListener('data', onData)
     // A stream that lost its last 'data' listener would go on flowing, to nobody.
     if (this.listenerCount('data') === 0 && this.readableFlowing === true) {
       this.pause()

@@ -1,4 +1,4 @@
-import { callListeners } from './call-listeners.js'
+import { throwLater } from './call-listeners.js'
 import { Chain } from './compose.js'
 import type { Connection } from './connection.js'
 import { MessageContext } from './context.js'
@@ -53,7 +53,11 @@ export class MessageFlow {
   receive(message: Message): void {
     if (messageChannel.hasSubscribers) publishMessage(this.#websocket, 'received', message)
     if (this.#messages === null || this.#messages.length === 0) {
-      callListeners(() => this.#deliver(message, message.length))
+      try {
+        this.#deliver(message, message.length)
+      } catch (error) {
+        throwLater(error)
+      }
     } else if (!this.#isFinishing) this.#handle(this.#messages, message)
   }
 

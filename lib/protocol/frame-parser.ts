@@ -181,7 +181,7 @@ export class FrameParser implements Parser {
     const received = this.#received + end - at
     if (this.#payload.length < received) {
       const grown = Buffer.allocUnsafe(capacity)
-      this.#payload.copy(grown, 0, 0, this.#received)
+      if (this.#received > 0) this.#payload.copy(grown, 0, 0, this.#received)
       this.#payload = grown
     }
     if (this.#options.isMasked) {

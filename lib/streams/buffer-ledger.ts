@@ -5,28 +5,32 @@
 
 /** Who holds a part of a message, and can be made to let go of it. */
 export interface Holder {
+  /** How many bytes are noted of it: 0 at first, and the ledger's own note. */
+  heldBytes: number
   shed(): void
 }
 
-const held: Map<Holder, number> = new Map()
+/** Those of whom there was ever something to note. */
+const holders: Set<Holder> = new Set()
 let total = 0
 
 /** Notes that a holder has so many bytes now. Where all have more than `limit` together, the largest has to let go. */
 export function account(holder: Holder, bytes: number, limit: number): void {
-  const before = held.get(holder) ?? 0
-  if (bytes === before) return
-  total += bytes - before
-  held.set(holder, bytes)
+  if (bytes === holder.heldBytes) return
+  total += bytes - holder.heldBytes
+  holder.heldBytes = bytes
+  holders.add(holder)
   if (total > limit) largest()?.shed()
 }
 
 /**
- * A holder is gone. One that has nothing for now stays noted until then: a Map that is added to and taken from with each
+ * A holder is gone. One that has nothing for now stays noted until then: a Set that is added to and taken from with each
  * message leaves its old tables behind, each of which keeps the next one from being collected while it is young.
  */
 export function forget(holder: Holder): void {
-  total -= held.get(holder) ?? 0
-  held.delete(holder)
+  total -= holder.heldBytes
+  holder.heldBytes = 0
+  holders.delete(holder)
 }
 
 /** What all hold together, in bytes. */
@@ -37,10 +41,10 @@ export function totalHeld(): number {
 function largest(): Holder | undefined {
   let found: Holder | undefined
   let most = 0
-  for (const [holder, bytes] of held) {
-    if (bytes <= most) continue
+  for (const holder of holders) {
+    if (holder.heldBytes <= most) continue
     found = holder
-    most = bytes
+    most = holder.heldBytes
   }
   return found
 }

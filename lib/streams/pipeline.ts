@@ -27,6 +27,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   framesReceived = 0
   /** Messages that were assembled. */
   messagesReceived = 0
+  heldBytes = 0
 
   readonly #options: PipelineOptions
   #parser: Parser | null = null
@@ -79,6 +80,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
     const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
+    if (this.extensions === NONE) return own
     return this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
   }
 

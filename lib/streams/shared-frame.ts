@@ -10,7 +10,7 @@ let lastWriter: object | null = null
 /** Its frame, in memory of its own, from the second connection on that sends it. */
 let frame: Buffer | null = null
 /** The payload in it. */
-let body: Buffer | null = null
+let body: Buffer = Buffer.alloc(0)
 
 /**
  * The frame of what another connection has just sent, too; null where nobody has. It saves a twentieth of a broadcast, and where
@@ -27,13 +27,13 @@ export function sharedFrame(
 ): Buffer | null {
   const flags = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode
   if (writer === lastWriter || payload !== last || flags !== lastFlags) {
-    forgetSharedFrame()
     last = payload
     lastFlags = flags
     lastWriter = writer
+    frame = null
     return null
   }
-  const isSame = body !== null && (typeof payload === 'string' || body.equals(payload))
+  const isSame = frame !== null && (typeof payload === 'string' || body.equals(payload))
   if (!isSame) {
     const length = Buffer.byteLength(payload)
     const start = headerLength(length, false)
@@ -49,7 +49,5 @@ export function sharedFrame(
 /** Keeps nothing of what was sent: the round is over. */
 export function forgetSharedFrame(): void {
   last = null
-  lastWriter = null
   frame = null
-  body = null
 }

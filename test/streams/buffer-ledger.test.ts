@@ -2,6 +2,7 @@ import t from 'tap'
 import { account, forget, type Holder, totalHeld } from '../../lib/streams/buffer-ledger.js'
 
 class Part implements Holder {
+  heldBytes = 0
   readonly name: string
   readonly #shed: string[]
 
