@@ -9,7 +9,7 @@ import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
 import { giveBack, takeParser } from './spare-parser.js'
-import { isEmpty, joinStages, NONE, runOut } from './stages.js'
+import { bytesIn, isEmpty, joinStages, NONE, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
 
@@ -79,9 +79,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
 
   /** Bytes held of a frame or message that is not complete. */
   get incompleteBytes(): number {
-    const own = (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0)
-    if (this.extensions === NONE) return own
-    return this.extensions.reduce((bytes, { bufferedBytes = 0 }) => bytes + bufferedBytes, own)
+    return (this.#parser?.bufferedBytes ?? 0) + (this.#assembler?.bufferedBytes ?? 0) + bytesIn(this.extensions)
   }
 
   /** Lets go of the message that is incomplete: there are too many of them in the process. */

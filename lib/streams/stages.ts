@@ -5,6 +5,13 @@ import type { Transform } from './stream.js'
 /** No stages: one list for all connections that have none. */
 export const NONE: readonly ExtensionStage[] = []
 
+/** The bytes of incomplete messages that stages hold. */
+export function bytesIn(stages: readonly ExtensionStage[]): number {
+  let bytes = 0
+  for (const { bufferedBytes = 0 } of stages) bytes += bufferedBytes
+  return bytes
+}
+
 /** Ends stages, each when the one before it is through, and calls back behind the last. */
 export function runOut([first, ...others]: readonly Transform[], callback: () => void): void {
   if (first === undefined) callback()
