@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { markAsUntransferable } from 'node:worker_threads'
 import { Compression } from './compression.js'
 import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
@@ -68,7 +69,7 @@ function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions
   const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
   const isMasked = role === 'server'
   const limits = { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength }
-  const made = { ...limits, isMasked, allowRsv1: false, ownsChunks: true }
+  const made = { ...limits, isMasked, allowRsv1: false, ownsChunks: true, onShared: markAsUntransferable }
   plain[role].set(settings, made)
   return made
 }

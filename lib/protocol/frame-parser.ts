@@ -1,8 +1,9 @@
 import { constants } from 'node:buffer'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
-import { Frame, type FrameSink, MAX_HEADER_BYTES, type Parser } from './frame.js'
+import { Frame, type FrameSink, headerLength, MAX_HEADER_BYTES, type Parser } from './frame.js'
 import { mask, maskInto } from './mask.js'
 import { Opcode } from './opcode.js'
+import { type OnShared, OwnChunk } from './own-chunk.js'
 
 /** What a parser has to know of its endpoint. */
 export interface FrameParserOptions {
@@ -14,6 +15,8 @@ export interface FrameParserOptions {
   readonly allowRsv1: boolean
   /** Whether a length that is not in the fewest bytes is let through. */
   readonly allowNonMinimalLength: boolean
+  /** Told of the memory of a chunk that several payloads keep. */
+  readonly onShared?: OnShared
 }
 
 type Situation = 'between messages' | 'inside a message'
@@ -105,6 +108,7 @@ export class FrameParser implements Parser {
   }
 
   push(chunk: Buffer, offset: number, sink: FrameSink): number {
+    const own = sink.ownsChunk === true ? new OwnChunk(chunk, this.#options.onShared) : null
     let at = offset
     while (this.error === null) {
       if (!this.#isInPayload) {
@@ -113,18 +117,18 @@ export class FrameParser implements Parser {
       }
       const available = chunk.length - at
       if (available < this.#length - this.#received) {
-        if (available > 0) this.#collect(chunk, at, sink)
+        if (available > 0) this.#collect(chunk, at, own, sink)
         return chunk.length
       }
       if (this.#isShortText && takesShortText(sink)) {
         const start = at
         at += this.#length
         this.#isInPayload = false
-        if (!this.#readShortText(chunk, start, at, sink)) return at
+        if (!this.#readShortText(chunk, start, at, own, sink)) return at
         continue
       }
       const end = at + this.#length - this.#received
-      if (!this.#takeChunk(chunk, at, sink)) this.#fill(chunk, at, end, this.#length)
+      if (!this.#leave(at, end, own) && !this.#takeChunk(chunk, at, own)) this.#fill(chunk, at, end, this.#length)
       at = end
       const frame = new Frame(this.#fin, this.#rsv1, this.#opcode, this.#options.isMasked, this.#payload)
       this.#payload = EMPTY
@@ -143,20 +147,35 @@ export class FrameParser implements Parser {
   }
 
   /** Short text goes to the sink as bytes that are its own only for the call: a Frame and a Buffer cost 0.3 us each time. */
-  #readShortText(chunk: Buffer, start: number, end: number, sink: ShortTextSink): boolean {
+  #readShortText(chunk: Buffer, start: number, end: number, own: OwnChunk | null, sink: ShortTextSink): boolean {
     if (!this.#options.isMasked) return sink.onShortText(chunk, start, end)
+    if (own !== null) {
+      own.unmask(start, end, this.#maskingKey)
+      return sink.onShortText(chunk, start, end)
+    }
     maskInto(chunk, start, end, SCRATCH, 0, this.#maskingKey)
     return sink.onShortText(SCRATCH, 0, end - start)
   }
 
   /** A part of a payload, with more to come. */
-  #collect(chunk: Buffer, at: number, sink: FrameSink): void {
+  #collect(chunk: Buffer, at: number, own: OwnChunk | null, sink: FrameSink): void {
     const received = this.#received + chunk.length - at
     const capacity = Math.min(this.#length, Math.max(FIRST_ALLOCATION, received * GROWTH))
-    if (!this.#takeChunk(chunk, at, sink)) this.#fill(chunk, at, chunk.length, capacity)
+    if (!this.#takeChunk(chunk, at, own)) this.#fill(chunk, at, chunk.length, capacity)
     if (this.#opcode < 0x8) {
       sink.onPartial?.(this.#opcode, this.#fin, this.#rsv1, this.#payload.subarray(0, received))
     }
+  }
+
+  /** Leaves a payload that is whole in a chunk where it stands, if it may keep the chunk. Returns whether it did. */
+  #leave(at: number, end: number, own: OwnChunk | null): boolean {
+    const isWhole = end - at === this.#length
+    if (own === null || !isWhole || !own.mayKeep(this.#length + headerLength(this.#length, this.#options.isMasked))) {
+      return false
+    }
+    if (this.#options.isMasked) own.unmask(at, end, this.#maskingKey)
+    this.#payload = own.part(at, end)
+    return true
   }
 
   /**
@@ -164,11 +183,11 @@ export class FrameParser implements Parser {
    * of it, and has room for all of it and an eighth more at the most. New memory is in no cache: that is a fifth of an echo of
    * 64 KiB, which is how much of a file is read at a time. Returns whether it did.
    */
-  #takeChunk(chunk: Buffer, at: number, sink: FrameSink): boolean {
+  #takeChunk(chunk: Buffer, at: number, own: OwnChunk | null): boolean {
     const length = this.#length
     const isLast = at + length >= chunk.length
     if (this.#received > 0 || !isLast || length > chunk.length || length < TAKE_FROM) return false
-    if (chunk.buffer.byteLength > length * 1.125 || sink.ownsChunk !== true) return false
+    if (chunk.buffer.byteLength > length * 1.125 || own === null) return false
     this.#received = chunk.length - at
     const isWhole = this.#received === length
     this.#payload = isWhole ? chunk.subarray(at) : chunk.copyWithin(0, at).subarray(0, length)

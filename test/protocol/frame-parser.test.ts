@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import { encodeFrames, Frame, type FrameSink } from '../../lib/protocol/frame.js'
@@ -9,7 +8,7 @@ import { byteByByte, cutAt, hex, maskedFrame, unmaskedFrame } from '../support/b
 import { scriptBytes, scriptLines } from '../support/frame-script.js'
 import { cutPoints, frameStreams } from '../support/frame-streams.js'
 import { FAULTS, MAX, VALID } from '../support/frame-vectors.js'
-import { CLIENT, ownCopy, parse, ROLES, SERVER, shown } from '../support/parse.js'
+import { CLIENT, parse, ROLES, SERVER, shown } from '../support/parse.js'
 
 for (const { role, options, isMasked } of ROLES) {
   t.test(`a ${role} gets the same frames, however the bytes are cut`, async t => {
@@ -48,52 +47,6 @@ for (const { role, options, isMasked } of ROLES) {
         t.equal(parser.isInFrame, false)
         t.equal(parser.bufferedBytes, 0)
       }
-    }
-  })
-}
-
-for (const { role, options, isMasked } of ROLES) {
-  const frameOf = isMasked ? maskedFrame : unmaskedFrame
-  const headerBytes = isMasked ? 14 : 10
-
-  t.test(`a ${role} makes a chunk that is nobody else's the memory of the payload with which it ends`, async t => {
-    const whole = [
-      frameOf(0x82, randomBytes(4_096)),
-      Buffer.concat([frameOf(0x81, 'a'), frameOf(0x82, randomBytes(30_000))]),
-    ]
-    const cut = [65_536, 65_000].map(size => frameOf(0x82, randomBytes(size)))
-    for (const [bytes, size] of [
-      ...whole.map(each => [each, each.length] as const),
-      ...cut.map(each => [each, 65_536] as const),
-    ]) {
-      const chunks = [bytes.subarray(0, size), bytes.subarray(size)].map(ownCopy)
-      const frames: Frame[] = []
-      const sink = { ownsChunk: true, onFrame: (frame: Frame) => frames.push(frame) > 0 }
-      const parser = new FrameParser(options)
-      for (const chunk of chunks) parser.push(chunk, 0, sink)
-      t.equal(frames.at(-1)?.payload.buffer, chunks[0]?.buffer, `${bytes.length} bytes`)
-      t.same(frames.map(shown), parse(options, [bytes]).frames)
-    }
-  })
-
-  t.test(`a ${role} leaves a chunk as it came where it may not have it, or would keep too much of it`, async t => {
-    const long = frameOf(0x82, randomBytes(65_536))
-    const cases: [string, Buffer, boolean][] = [
-      ['the chunk of somebody else', frameOf(0x82, randomBytes(30_000)), false],
-      ['a short payload', frameOf(0x82, randomBytes(4_095)), true],
-      ['a payload with something behind it', Buffer.concat([frameOf(0x82, randomBytes(30_000)), frameOf(0x89)]), true],
-      [
-        'a payload behind much else',
-        Buffer.concat([frameOf(0x82, randomBytes(1_000)), frameOf(0x82, randomBytes(7_000))]),
-        true,
-      ],
-      ['a payload for which there is no room', long.subarray(0, 65_535), true],
-      ['a payload of which half is there', long.subarray(0, headerBytes + 32_768), true],
-    ]
-    for (const [name, bytes, ownsChunk] of cases) {
-      const chunk = ownCopy(bytes)
-      new FrameParser(options).push(chunk, 0, { ownsChunk, onFrame: () => true })
-      t.ok(chunk.equals(bytes), name)
     }
   })
 }

@@ -2,7 +2,7 @@ import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
-import { makeMaskInto, mask, maskInto, type NativeMask, nextMaskingKey } from '../../lib/protocol/mask.js'
+import { makeMaskInto, mask, maskInto, maskView, type NativeMask, nextMaskingKey } from '../../lib/protocol/mask.js'
 import { hex } from '../support/bytes.js'
 
 /** RFC 6455 section 5.3, word for word: octet i is combined with octet i modulo 4 of the key. */
@@ -156,4 +156,25 @@ t.test('5.3: each key is four bytes that the CSPRNG drew, and no two keys share 
       .subarray(0, 4 * keys.length)
       .equals(Buffer.concat(keys)),
   )
+})
+
+t.test('5.3: in a view, at every alignment and length', async t => {
+  let wrong = ''
+  for (const key of KEYS) {
+    for (const length of LENGTHS) {
+      for (let start = 0; start < 8; start++) {
+        const source = bytes(start + length + 3)
+        const expected = reference(source.subarray(start, start + length), key)
+        const around = Buffer.concat([source.subarray(0, start), expected, source.subarray(start + length)])
+        maskView(
+          new DataView(source.buffer, source.byteOffset, source.length),
+          start,
+          start + length,
+          key.readInt32BE(0),
+        )
+        if (!source.equals(around)) wrong = `key ${key.toString('hex')}, ${length} bytes from ${start}`
+      }
+    }
+  }
+  t.equal(wrong, '')
 })

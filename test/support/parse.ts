@@ -44,12 +44,19 @@ export function parse(options: FrameParserOptions, pieces: readonly Buffer[]): P
     onFrame: frame => others.push(shown(frame)) > 0,
     onShortText: (bytes, start, end) => others.push(inALine(0x81, bytes.subarray(start, end))) > 0,
   })
-  const kept: Frame[] = []
+  const kept: (Frame | string)[] = []
   const owned = pieces.map(piece => ownCopy(piece))
-  feed(options, owned, { ownsChunk: true, onFrame: frame => kept.push(frame) > 0 })
+  feed(options, owned, {
+    ownsChunk: true,
+    onFrame: frame => kept.push(frame) > 0,
+    onShortText: (bytes, start, end) => kept.push(inALine(0x81, bytes.subarray(start, end))) > 0,
+  })
   assert.deepEqual(others, frames)
   // Shown at the end: no chunk may change what came before it.
-  assert.deepEqual(kept.map(shown), frames)
+  assert.deepEqual(
+    kept.map(each => (typeof each === 'string' ? each : shown(each))),
+    frames,
+  )
   assert.deepEqual(
     [other.error?.code, other.isInFrame, other.bufferedBytes],
     [parser.error?.code, parser.isInFrame, parser.bufferedBytes],

@@ -1,0 +1,54 @@
+import { mask, maskView, WORDS_FROM } from './mask.js'
+
+/** What Node keeps of a pool for each small Buffer that it cuts from it: no more is kept here for a few bytes. */
+const KEPT_FOR_ANY = 8_192
+/** The most that is kept for a part: a whole read never is. */
+const KEPT_AT_MOST = 32_768
+/** Beyond `KEPT_FOR_ANY`, a payload has to be this part of what is kept for it, with its header. */
+const PART = 16
+/** From this many bytes on a chunk has enough short payloads for a view of it, which takes 0.1 us to make. */
+const VIEW_FROM = 512
+
+/** Sees to it that memory is not given away as a whole, as to a thread: it belongs to several. */
+export type OnShared = (memory: ArrayBufferLike) => void
+
+/**
+ * A chunk that belongs to nobody else, while it is parsed: its payloads are unmasked where they stand, and may stay there. Memory
+ * that a copy goes into is in no cache: without it 64 messages of 64 bytes, or 16 of 1 KiB, cost a sixth less.
+ */
+export class OwnChunk {
+  readonly #bytes: Buffer
+  #view: DataView | null = null
+  #onShared: OnShared | undefined
+
+  /** @param onShared told of the memory when several keep it, or one beside what is still to be parsed */
+  constructor(bytes: Buffer, onShared: OnShared | undefined) {
+    this.#bytes = bytes
+    this.#onShared = onShared
+  }
+
+  /** Whether a payload may stay in the chunk, as a part of a frame of so many bytes: ten bytes must not keep 64 KiB. */
+  mayKeep(frameBytes: number): boolean {
+    const { byteLength } = this.#bytes.buffer
+    return byteLength <= KEPT_FOR_ANY || (byteLength <= KEPT_AT_MOST && byteLength <= PART * frameBytes)
+  }
+
+  /** The payload that stands in `[start, end)`, for good. */
+  part(start: number, end: number): Buffer {
+    if (end < this.#bytes.length) {
+      this.#onShared?.(this.#bytes.buffer)
+      this.#onShared = undefined
+    }
+    return this.#bytes.subarray(start, end)
+  }
+
+  /** Unmasks `[start, end)` where it stands. */
+  unmask(start: number, end: number, key: number): void {
+    const bytes = this.#bytes
+    if (end - start >= WORDS_FROM || bytes.length < VIEW_FROM) mask(bytes, start, end, key)
+    else {
+      this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+      maskView(this.#view, start, end, key)
+    }
+  }
+}
