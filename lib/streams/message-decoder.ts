@@ -49,6 +49,11 @@ export class MessageDecoder extends Transform {
       options.assembler ?? new MessageAssembler(options.maxMessageBytes ?? SERVER_LIMITS.maxMessageBytes)
   }
 
+  /** Whether something is on its way through it, or a Close frame went through, behind which nothing has a meaning. @internal */
+  get isBusy(): boolean {
+    return this.#isEnded || this.writableLength + this.readableLength > 0
+  }
+
   override _transform(frame: Frame, _encoding: BufferEncoding, callback: TransformCallback): void {
     // 5.5.1: nothing that comes behind a Close frame has a meaning.
     if (!this.#isEnded) this.#assembler.push(frame, this.#sink)

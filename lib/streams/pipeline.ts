@@ -9,7 +9,7 @@ import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
 import { giveBack, takeParser } from './spare-parser.js'
-import { bytesIn, isEmpty, joinStages, NONE, runOut } from './stages.js'
+import { bytesIn, joinStages, NONE, runOut } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
 
@@ -197,7 +197,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
 
   onPartial(opcode: Opcode, _fin: boolean, _rsv1: boolean, received: Buffer): void {
     // What an extension will change is not text yet, and text is judged in order.
-    if (this.extensions.length > 0 || this.#isDiscarding || !isEmpty(this.#messageDecoder)) return
+    if (this.extensions.length > 0 || this.#isDiscarding || this.#messageDecoder?.isBusy) return
     const assembler = this.#ensureAssembler()
     assembler.preview(opcode, received)
     if (assembler.error !== null) this.#fail(assembler.error)

@@ -23,11 +23,6 @@ export function runOut([first, ...others]: readonly Transform[], callback: () =>
   }
 }
 
-/** Whether nothing is on its way through a stage, or there is none. */
-export function isEmpty(stage: Transform | null): boolean {
-  return stage === null || stage.writableLength + stage.readableLength === 0
-}
-
 /** Joins stages in their order; the frames that leave the last one go to `sink`. */
 export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
   for (let i = 0; i < stages.length; i++) {

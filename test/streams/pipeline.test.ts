@@ -63,6 +63,12 @@ for (const way of WAYS) {
     }
   })
 
+  t.test(`${way.name}: text behind a Close frame is not looked at, however little of it is there`, async t => {
+    const wrong = maskedFrame(0x81, Buffer.alloc(100, 0xff)).subarray(0, 50)
+    t.same(await run(way, [Buffer.concat([maskedFrame(0x88), wrong])]), ['close 1005', ...ENDING])
+    t.same(await run(way, [maskedFrame(0x88), wrong]), ['close 1005', ...ENDING])
+  })
+
   t.test(`${way.name}: any bytes, at any cut`, async () => {
     await fc.assert(
       fc.asyncProperty(
