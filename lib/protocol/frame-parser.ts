@@ -167,9 +167,12 @@ export class FrameParser implements Parser {
     }
   }
 
-  /** Leaves a payload that is whole in a chunk where it stands, if it may keep the chunk. Returns whether it did. */
+  /**
+   * Leaves the payload of a data frame that is whole in a chunk where it stands, if it may keep the chunk. That of a control frame
+   * may be kept by us, for a pong that has to wait. Returns whether it did.
+   */
   #leave(at: number, end: number, own: OwnChunk | null): boolean {
-    const isWhole = end - at === this.#length
+    const isWhole = end - at === this.#length && this.#opcode < 0x8
     if (own === null || !isWhole || !own.mayKeep(this.#length + headerLength(this.#length, this.#options.isMasked))) {
       return false
     }
