@@ -242,12 +242,12 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   onPing(payload: Buffer): void {
     if (this.#state === 'open' || this.#state === 'close sent') this.pings.answer(payload)
-    callListeners(() => this.#websocket.emit('ping', payload, { binary: true, masked: !this.isMasked }))
+    this.#websocket.emitControl('ping', payload)
   }
 
   onPong(payload: Buffer): void {
     this.#pings?.roundTrips.answer(payload)
-    callListeners(() => this.#websocket.emit('pong', payload, { binary: true, masked: !this.isMasked }))
+    this.#websocket.emitControl('pong', payload)
     // A connection that is only pinged has no need of a writer in between: that is 150 bytes.
     if (this.#outbound?.isAtRest !== true) return
     this.#earlierBytes += this.#outbound.frames.bytesSent

@@ -100,6 +100,12 @@ export abstract class EventedDuplex extends LateDuplex {
     return true
   }
 
+  /** Tells of a ping or pong. A flood of pings that nobody listens to leaves less garbage behind. @internal */
+  emitControl(event: 'ping' | 'pong', payload: Buffer): void {
+    if (this.listenerCount(event) === 0) return
+    callListeners(() => this.emit(event, payload, flagsOf('binary', this.isPeerMasked)))
+  }
+
   override on<Event extends keyof WebSocketEvents>(event: Event, listener: Listener<Event>): this
   override on(event: string | symbol, listener: AnyListener): this
   override on(event: string | symbol, listener: AnyListener): this {
