@@ -65,7 +65,7 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.handshake = handshake
     this.settings = settings
     this.#messages = messages
-    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings, socket), head)
+    this.pipeline = new Pipeline(socket, this, pipelineOptions(handshake, settings), head)
     limitLifetime(this, settings.maxLifetimeMs)
     this.#keepAlive = keepAlive(this, settings.keepAliveIntervalMs, settings.keepAliveTimeoutMs)
   }

@@ -5,6 +5,7 @@ import { markAsUntransferable } from 'node:worker_threads'
 import { Compression } from './compression.js'
 import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
+import { OwnChunk } from './protocol/own-chunk.js'
 import type { DeflateParams } from './protocol/permessage-deflate.js'
 import type { Role } from './streams/frame-decoder.js'
 import type { PipelineOptions } from './streams/pipeline-owner.js'
@@ -55,23 +56,31 @@ const plain: Record<Role, WeakMap<ConnectionSettings, PipelineOptions>> = {
   client: new WeakMap(),
 }
 
-/** How the pipeline of a connection over `socket` is joined after this handshake. */
-export function pipelineOptions(handshake: Handshake, settings: ConnectionSettings, socket: Duplex): PipelineOptions {
+/** How the pipeline of a connection is joined after this handshake. */
+export function pipelineOptions(handshake: Handshake, settings: ConnectionSettings): PipelineOptions {
   const { role, version, compression = null } = handshake
   const { maxMessageBytes } = settings
   const usual = plain[role].get(settings) ?? plainOptions(role, settings)
-  const shared = socket instanceof Socket ? usual : { ...usual, ownsChunks: false }
-  if (version === 'hixie-76') return { ...shared, parser: new Hixie76Parser({ maxMessageBytes }) }
-  return compression === null ? shared : { ...shared, allowRsv1: true, extensions: [compression.inflate] }
+  if (version === 'hixie-76') return { ...usual, parser: new Hixie76Parser({ maxMessageBytes }) }
+  return compression === null ? usual : { ...usual, allowRsv1: true, extensions: [compression.inflate] }
 }
 
 function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions {
   const { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength } = settings
   const isMasked = role === 'server'
   const limits = { maxMessageBytes, maxTotalBufferedBytes, allowNonMinimalLength }
-  const made = { ...limits, isMasked, allowRsv1: false, ownsChunks: true, onShared: markAsUntransferable }
+  const made = { ...limits, isMasked, allowRsv1: false, claim }
   plain[role].set(settings, made)
   return made
+}
+
+/**
+ * What Node reads from a socket is in memory of its own, and ours where nobody else listens. What another Duplex brings may be the
+ * sender's, too.
+ */
+function claim(chunk: Buffer, socket: Duplex): OwnChunk | null {
+  const isOurs = socket instanceof Socket && socket.listenerCount('data') === 1
+  return isOurs ? new OwnChunk(chunk, markAsUntransferable) : null
 }
 
 /** What permessage-deflate does on a connection, null where it was not agreed on. */

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import t from 'tap'
 import { compressionOf, pipelineOptions, takenOver } from '../lib/handshake.js'
 import { connectionSettings } from '../lib/options.js'
@@ -20,12 +20,12 @@ t.test('what the caller says goes before what the request says', async t => {
 
 t.test('5.1: a server reads masked frames, a client unmasked ones', async t => {
   const settings = connectionSettings({ maxMessageBytes: 10, allowNonMinimalLength: true })
-  const server = pipelineOptions({ role: 'server', version: 13, protocol: '', extensions: '' }, settings, new Socket())
+  const server = pipelineOptions({ role: 'server', version: 13, protocol: '', extensions: '' }, settings)
   t.match(server, { isMasked: true, maxMessageBytes: 10, allowNonMinimalLength: true, allowRsv1: false })
   t.equal(server.parser, undefined)
-  const again = pipelineOptions({ role: 'server', version: 8, protocol: 'x', extensions: '' }, settings, new Socket())
+  const again = pipelineOptions({ role: 'server', version: 8, protocol: 'x', extensions: '' }, settings)
   t.equal(again, server, 'one object for all connections of the same settings')
-  t.match(pipelineOptions({ role: 'client', version: 13, protocol: '', extensions: '' }, settings, new Socket()), {
+  t.match(pipelineOptions({ role: 'client', version: 13, protocol: '', extensions: '' }, settings), {
     isMasked: false,
   })
 })
@@ -40,7 +40,7 @@ t.test('5.2: RSV1 is allowed where permessage-deflate is between frames and mess
   }
   const compression = compressionOf('server', params, settings)
   const handshake = { role: 'server', version: 13, protocol: '', extensions: 'x', compression } as const
-  const options = pipelineOptions(handshake, settings, new Socket())
+  const options = pipelineOptions(handshake, settings)
   t.equal(options.allowRsv1, true)
   t.same(options.extensions, [compression?.inflate])
   t.equal(compressionOf('server', null, settings), null, 'not where it was not agreed on')
@@ -49,13 +49,18 @@ t.test('5.2: RSV1 is allowed where permessage-deflate is between frames and mess
 
 t.test('hixie-76 has a parser of its own', async t => {
   const handshake = { role: 'server', version: 'hixie-76', protocol: '', extensions: '' } as const
-  const { parser } = pipelineOptions(handshake, connectionSettings({}), new Socket())
+  const { parser } = pipelineOptions(handshake, connectionSettings({}))
   t.ok(parser instanceof Hixie76Parser)
 })
 
-t.test('only a socket of Node reads each chunk into memory of its own', async t => {
+t.test('only a chunk of a socket of Node to which nobody else listens is ours', async t => {
   const handshake = { role: 'server', version: 13, protocol: '', extensions: '' } as const
   const settings = connectionSettings({})
-  t.equal(pipelineOptions(handshake, settings, new Socket()).ownsChunks, true)
-  t.equal(pipelineOptions(handshake, settings, new PassThrough()).ownsChunks, false)
+  const claimed = (socket: Duplex): boolean => {
+    socket.on('data', () => {})
+    return pipelineOptions(handshake, settings).claim?.(Buffer.alloc(1), socket) !== null
+  }
+  t.equal(claimed(new Socket()), true)
+  t.equal(claimed(new PassThrough()), false)
+  t.equal(claimed(new Socket().on('data', () => {})), false, 'nor is it ours alone where somebody else listens')
 })

@@ -3,7 +3,7 @@ import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import { Frame, type FrameSink, headerLength, MAX_HEADER_BYTES, type Parser } from './frame.js'
 import { mask, maskInto } from './mask.js'
 import { Opcode } from './opcode.js'
-import { type OnShared, OwnChunk } from './own-chunk.js'
+import type { OwnChunk } from './own-chunk.js'
 
 /** What a parser has to know of its endpoint. */
 export interface FrameParserOptions {
@@ -15,8 +15,6 @@ export interface FrameParserOptions {
   readonly allowRsv1: boolean
   /** Whether a length that is not in the fewest bytes is let through. */
   readonly allowNonMinimalLength: boolean
-  /** Told of the memory of a chunk that several payloads keep. */
-  readonly onShared?: OnShared
 }
 
 type Situation = 'between messages' | 'inside a message'
@@ -107,8 +105,7 @@ export class FrameParser implements Parser {
     return !this.isInFrame && this.#situation === 'between messages' && this.error === null
   }
 
-  push(chunk: Buffer, offset: number, sink: FrameSink): number {
-    const own = sink.ownsChunk === true ? new OwnChunk(chunk, this.#options.onShared) : null
+  push(chunk: Buffer, offset: number, sink: FrameSink, own: OwnChunk | null = null): number {
     let at = offset
     while (this.error === null) {
       if (!this.#isInPayload) {

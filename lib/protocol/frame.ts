@@ -1,6 +1,7 @@
 import type { RemoteProtocolError } from './errors.js'
 import { maskInto, nextMaskingKey } from './mask.js'
 import type { Opcode } from './opcode.js'
+import type { OwnChunk } from './own-chunk.js'
 
 /** A frame of RFC 6455 section 5.2, its payload unmasked. RSV2 and RSV3 have no meaning to any extension we know. */
 export class Frame {
@@ -24,8 +25,6 @@ export class Frame {
 
 /** Who takes the frames that a parser finds. */
 export interface FrameSink {
-  /** Whether the chunk that is being parsed belongs to nobody else: the parser may write into it then, and give it away. */
-  readonly ownsChunk?: boolean
   /** Takes a frame. Returns whether to go on: after false the parser stops behind this frame. */
   onFrame(frame: Frame): boolean
   /**
@@ -48,8 +47,11 @@ export interface Parser {
   readonly isInFrame: boolean
   /** How many bytes of an incomplete frame are held. */
   readonly bufferedBytes: number
-  /** Parses `chunk` from `offset` on and returns how far it came: `chunk.length`, unless the sink said to stop. */
-  push(chunk: Buffer, offset: number, sink: FrameSink): number
+  /**
+   * Parses `chunk` from `offset` on and returns how far it came: `chunk.length`, unless the sink said to stop. Where the chunk
+   * belongs to nobody else `own` stands for it: the parser may write into it then, and give it away.
+   */
+  push(chunk: Buffer, offset: number, sink: FrameSink, own?: OwnChunk | null): number
 }
 
 /** The longest header: two bytes, a 64-bit length and a masking key. */

@@ -2,7 +2,8 @@ import type { RemoteProtocolError } from '../protocol/errors.js'
 import type { Parser } from '../protocol/frame.js'
 import type { FrameParserOptions } from '../protocol/frame-parser.js'
 import type { Message } from '../protocol/message-assembler.js'
-import type { Transform } from './stream.js'
+import type { OwnChunk } from '../protocol/own-chunk.js'
+import type { Duplex, Transform } from './stream.js'
 
 /** What happens on a connection, told to whoever owns its pipeline. */
 export interface PipelineOwner {
@@ -32,9 +33,6 @@ export interface PipelineOptions extends FrameParserOptions {
   readonly maxTotalBufferedBytes: number
   /** Takes the place of `FrameParser`: hixie-76 has frames of its own. */
   readonly parser?: Parser
-  /**
-   * Whether each chunk of the socket is in memory of its own, as Node reads it; what another Duplex brings may be the sender's,
-   * too. Default false.
-   */
-  readonly ownsChunks?: boolean
+  /** Takes a chunk of the socket for our own, if it belongs to nobody else; null where it does. Default: no chunk is. */
+  readonly claim?: (chunk: Buffer, socket: Duplex) => OwnChunk | null
 }

@@ -2,6 +2,7 @@ import { RemoteProtocolError } from '../protocol/errors.js'
 import { Frame, type FrameSink, type Parser } from '../protocol/frame.js'
 import { type Message, MessageAssembler, type MessageSink, takeWhole } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
+import type { OwnChunk } from '../protocol/own-chunk.js'
 import { decodeUtf8 } from '../protocol/utf8.js'
 import { account, forget, type Holder } from './buffer-ledger.js'
 import type { FrameDecoder } from './frame-decoder.js'
@@ -21,6 +22,8 @@ import { tapFrames, tapMessages } from './tap.js'
 export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder {
   readonly socket: Duplex
   readonly owner: PipelineOwner
+  /** The stages between frames and messages, in the order in which they are passed. */
+  readonly extensions: readonly ExtensionStage[]
   /** Bytes that came from the socket. */
   bytesReceived = 0
   /** Frames that were parsed, control frames included. */
@@ -41,6 +44,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** A chunk of which only the part before `#restAt` has been parsed. */
   #rest: Buffer | null = null
   #restAt = 0
+  /** What that chunk is where it belongs to nobody else. */
+  #own: OwnChunk | null = null
   /** The owner takes no more for now. */
   #isStopped = true
   /** A stage takes no more for now. */
@@ -58,6 +63,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   constructor(socket: Duplex, owner: PipelineOwner, options: PipelineOptions, head?: Buffer) {
     this.socket = socket
     this.owner = owner
+    this.extensions = options.extensions ?? NONE
     this.#options = options
     // One that flows brings nothing before the end of this tick, when `resume` is called.
     if (socket.readableFlowing !== true) this.#hold()
@@ -71,10 +77,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
 
   get hasMore(): boolean {
     return this.#rest !== null || this.#isParsing
-  }
-
-  get ownsChunk(): boolean {
-    return this.#options.ownsChunks === true && this.socket.listenerCount('data') === 1
   }
 
   /** Bytes held of a frame or message that is not complete. */
@@ -112,11 +114,6 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     return this.#messageDecoder
   }
 
-  /** The stages between frames and messages, in the order in which they are passed. */
-  get extensions(): readonly ExtensionStage[] {
-    return this.#options.extensions ?? NONE
-  }
-
   /** Holds the peer back: the frame that is being parsed is the last, until `resume`. */
   stop(): void {
     if (this.#isStopped) return
@@ -140,6 +137,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   discardInput(): void {
     this.#isDiscarding = true
     this.#rest = null
+    this.#own = null
     this.#isStopped = false
     this.#isBlocked = false
     this.#parser = null
@@ -153,9 +151,14 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   receive(chunk: Buffer): void {
     this.bytesReceived += chunk.length
     if (this.#isDiscarding || this.#fault !== null) return
-    // Some waits already from the handshake, from a source that is paused, or from one that brings more while a message is handled.
-    this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
-    this.#restAt = 0
+    if (this.#rest === null && !this.#isParsing && !this.isStopped)
+      this.#parse(chunk, 0, this.#options.claim?.(chunk, this.socket) ?? null)
+    else {
+      // Some waits already from the handshake, from a source that is paused, or from one that brings more while a message is handled.
+      this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest.subarray(this.#restAt), chunk])
+      this.#restAt = 0
+      this.#own = null
+    }
     this.#advance()
   }
 
@@ -252,9 +255,9 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     if (!this.#isParsing) this.#hold()
   }
 
-  #parseRest(chunk: Buffer, offset: number): void {
+  #parse(chunk: Buffer, offset: number, own: OwnChunk | null): void {
     this.#rest = null
-    this.#restAt = 0
+    this.#own = null
     if (this.#frameDecoder !== null) {
       this.#writeTo(this.#frameDecoder, chunk.subarray(offset))
       return
@@ -262,7 +265,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#parser ??= takeParser(this.#options)
     const parser = this.#parser
     this.#isParsing = true
-    const end = parser.push(chunk, offset, this)
+    const end = parser.push(chunk, offset, this, own)
     this.#isParsing = false
     if (this.#isDiscarding) return
     if (parser.error !== null) {
@@ -271,6 +274,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     }
     if (end < chunk.length) {
       this.#restAt = this.#rest === null ? end : 0
+      this.#own = this.#rest === null ? own : null
       this.#rest = this.#rest === null ? chunk : Buffer.concat([chunk.subarray(end), this.#rest])
     }
     this.#hold()
@@ -311,7 +315,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   /** Goes on as far as the owner, the stages and the bytes allow. */
   #advance(): void {
     if (this.#isParsing) return
-    while (this.#rest !== null && !this.isStopped) this.#parseRest(this.#rest, this.#restAt)
+    while (this.#rest !== null && !this.isStopped) this.#parse(this.#rest, this.#restAt, this.#own)
     if (this.isStopped) return
     if (this.#isEnded) this.#end()
     else if (this.#isSocketPaused) {

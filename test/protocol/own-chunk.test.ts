@@ -1,8 +1,9 @@
 // What a parser does with a chunk that belongs to nobody else: payloads are unmasked where they stand, and may stay there.
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import type { Frame } from '../../lib/protocol/frame.js'
+import type { Frame, FrameSink } from '../../lib/protocol/frame.js'
 import { FrameParser } from '../../lib/protocol/frame-parser.js'
+import { OwnChunk } from '../../lib/protocol/own-chunk.js'
 import { maskedFrame, unmaskedFrame } from '../support/bytes.js'
 import { ownCopy, parse, ROLES, shown } from '../support/parse.js'
 
@@ -22,9 +23,9 @@ for (const { role, options, isMasked } of ROLES) {
     ]) {
       const chunks = [bytes.subarray(0, size), bytes.subarray(size)].map(ownCopy)
       const frames: Frame[] = []
-      const sink = { ownsChunk: true, onFrame: (frame: Frame) => frames.push(frame) > 0 }
+      const sink = { onFrame: (frame: Frame) => frames.push(frame) > 0 }
       const parser = new FrameParser(options)
-      for (const chunk of chunks) parser.push(chunk, 0, sink)
+      for (const chunk of chunks) parser.push(chunk, 0, sink, new OwnChunk(chunk, undefined))
       t.equal(frames.at(-1)?.payload.buffer, chunks[0]?.buffer, `${bytes.length} bytes`)
       t.same(frames.map(shown), parse(options, [bytes]).frames)
     }
@@ -47,11 +48,11 @@ for (const { role, options, isMasked } of ROLES) {
         const chunk = ownCopy(bytes)
         const shared: ArrayBufferLike[] = []
         const frames: Frame[] = []
-        new FrameParser({ ...options, onShared: memory => shared.push(memory) }).push(chunk, 0, {
-          ownsChunk: true,
+        const sink: FrameSink = {
           onFrame: frame => frames.push(frame) > 0,
           onShortText: (text, start, end) => text.toString('utf8', start, end) === 'text',
-        })
+        }
+        new FrameParser(options).push(chunk, 0, sink, new OwnChunk(chunk, memory => shared.push(memory)))
         t.same(
           frames.map(({ payload }) => payload),
           payloads,
@@ -82,7 +83,8 @@ for (const { role, options, isMasked } of ROLES) {
     ]
     for (const [name, bytes, ownsChunk] of cases) {
       const chunk = ownCopy(bytes)
-      new FrameParser(options).push(chunk, 0, { ownsChunk, onFrame: () => true })
+      const own = ownsChunk ? new OwnChunk(chunk, undefined) : null
+      new FrameParser(options).push(chunk, 0, { onFrame: () => true }, own)
       t.ok(chunk.equals(bytes), name)
     }
   })

@@ -5,6 +5,7 @@ import t from 'tap'
 import { RemoteProtocolError } from '../../lib/protocol/errors.js'
 import type { Frame } from '../../lib/protocol/frame.js'
 import type { Message } from '../../lib/protocol/message-assembler.js'
+import { OwnChunk } from '../../lib/protocol/own-chunk.js'
 import { byteByByte, cutAt, maskedFrame } from '../support/bytes.js'
 import { frameStage, identityStage } from '../support/extension-stages.js'
 import { scriptBytes, scriptLines } from '../support/frame-script.js'
@@ -163,21 +164,24 @@ t.test('a fault of an extension fails the connection, before a later fault of th
   }
 })
 
-t.test('a chunk is written into where it belongs to nobody else: no foreign Duplex, no other listener', async t => {
-  const payload = Buffer.alloc(5_000, 'sluice')
-  const bytes = maskedFrame(0x82, payload)
-  for (const [ownsChunks, isWatched, isWritten] of [
-    [true, false, true],
-    [true, true, false],
-    [false, false, false],
-  ] as const) {
-    const owner = new RecordingOwner(new PassThrough(), { ownsChunks })
-    if (isWatched) owner.pipeline.socket.on('data', () => {})
+t.test('a chunk is written into where it was claimed, also after a stop in the middle of it', async t => {
+  const payloads = ['first', 'second', 'third'].map(text => Buffer.alloc(500, text))
+  const bytes = Buffer.concat(payloads.map(payload => maskedFrame(0x82, payload)))
+  for (const isOurs of [true, false]) {
+    const claims: Buffer[] = []
+    const claim = (chunk: Buffer): OwnChunk | null => {
+      claims.push(chunk)
+      return isOurs ? new OwnChunk(chunk, undefined) : null
+    }
+    const owner = new RecordingOwner(new PassThrough(), { claim })
+    owner.onEach = () => owner.pipeline.stop()
     owner.pipeline.resume()
     const chunk = ownCopy(bytes)
     owner.pipeline.receive(chunk)
-    t.same(owner.lines, [messageLine(payload)])
-    t.equal(chunk.equals(bytes), !isWritten)
+    for (const _ of payloads) owner.pipeline.resume()
+    t.same(owner.lines, payloads.map(messageLine))
+    t.same(claims, [chunk], 'it is claimed once')
+    for (const payload of payloads) t.equal(chunk.includes(payload), isOurs)
   }
 })
 

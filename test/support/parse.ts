@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ErrorCode } from '../../lib/protocol/errors.js'
 import type { Frame, FrameSink } from '../../lib/protocol/frame.js'
 import { FrameParser, type FrameParserOptions } from '../../lib/protocol/frame-parser.js'
+import { OwnChunk } from '../../lib/protocol/own-chunk.js'
 import { inALine } from './frame-script.js'
 import { MAX } from './frame-vectors.js'
 
@@ -46,11 +47,12 @@ export function parse(options: FrameParserOptions, pieces: readonly Buffer[]): P
   })
   const kept: (Frame | string)[] = []
   const owned = pieces.map(piece => ownCopy(piece))
-  feed(options, owned, {
-    ownsChunk: true,
+  const keeper: FrameSink = {
     onFrame: frame => kept.push(frame) > 0,
     onShortText: (bytes, start, end) => kept.push(inALine(0x81, bytes.subarray(start, end))) > 0,
-  })
+  }
+  const owner = new FrameParser(options)
+  for (const piece of owned) owner.push(piece, 0, keeper, new OwnChunk(piece, undefined))
   assert.deepEqual(others, frames)
   // Shown at the end: no chunk may change what came before it.
   assert.deepEqual(
