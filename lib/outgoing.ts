@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { optionTypeError } from './protocol/errors.js'
 
 /** What can be sent: a string as text, anything else as binary. A stream is sent as one fragmented message. */

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { headerLength, MAX_HEADER_BYTES, writeHeader } from '../protocol/frame.js'
 import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
 import type { Opcode } from '../protocol/opcode.js'
@@ -117,12 +118,18 @@ export class FrameWriter implements Gatherer {
 
   /** Writes what has been gathered. */
   flush(): void {
-    this.#seal()
     forgetSharedFrame()
+    if (this.#parts === null && this.#callbacks === null) {
+      // Most often there is one part, and nobody waits for it.
+      const part = this.#takeOpen()
+      this.#pendingBytes = 0
+      if (part !== null) this.#socket.write(part)
+      return
+    }
+    this.#seal()
     const parts = this.#parts
     const callbacks = this.#callbacks
     this.#pendingBytes = 0
-    if (parts === null && callbacks === null) return
     this.#parts = null
     this.#callbacks = null
     const last = parts === null ? -1 : parts.length - 1
@@ -181,12 +188,18 @@ export class FrameWriter implements Gatherer {
     return slabUsed
   }
 
-  /** Ends the open part. Where the socket is backed up it is copied, since ten bytes must not pin the whole slab. */
+  /** Ends the open part. */
   #seal(): void {
-    if (slabOwner !== this) return
-    const part = slab.subarray(this.#openFrom, slabUsed)
-    this.#add(this.#socket.writableLength > 0 ? Buffer.from(part) : part)
+    const part = this.#takeOpen()
+    if (part !== null) this.#add(part)
+  }
+
+  /** What stands in the slab. Where the socket is backed up it is copied, since ten bytes must not pin the whole slab. */
+  #takeOpen(): Buffer | null {
+    if (slabOwner !== this) return null
     slabOwner = null
+    const part = slab.subarray(this.#openFrom, slabUsed)
+    return this.#socket.writableLength > 0 ? Buffer.from(part) : part
   }
 
   #add(part: Buffer): void {
