@@ -91,9 +91,10 @@ export abstract class EventedDuplex extends LateDuplex {
    * would do no more than emit it, and ask in a tick of its own for the next one: a quarter of a microsecond each time. @internal
    */
   deliver(message: unknown): boolean {
-    const listeners = this.listenerCount('data')
-    const isFlowing = this.readableFlowing === true && this.readableDidRead && listeners > 0
+    const isFlowing = this.readableFlowing === true && this.readableDidRead
     if (!isFlowing || this.readableLength > 0 || !this.readable) return this.push(message)
+    const listeners = this.listenerCount('data')
+    if (listeners === 0) return this.push(message)
     // Nobody listens to 'data' but those behind `onData`.
     if (this.#isListening && listeners === 1) emitMessage(this, message as Message)
     else this.emit('data', message as Message)
