@@ -11,7 +11,7 @@ import { MessageWriter } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
 import type { SendCallback, SendOptions } from './outgoing.js'
 import { Pings } from './pings.js'
-import { CloseCode, isCloseCode } from './protocol/close-code.js'
+import { CloseCode, closeCodeOf } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
 import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
@@ -117,13 +117,14 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Whether a write should wait for `'drain'`. */
   get isFull(): boolean {
+    if (this.#outbound?.frames.isRefused !== true) return false
     const { socket } = this.pipeline
     return socket.destroyed || (socket.writableNeedDrain && this.bufferedBytes >= this.settings.writableHighWaterMark)
   }
 
   /** The chain that messages pass, for one to be added: the connection's own, that goes on from its server's. */
   get messages(): Chain<MessageContext> {
-    return this.#inbound.ownChain()
+    return this.#inbound().ownChain()
   }
 
   /** The reader takes more. */
@@ -134,7 +135,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Takes no more messages, and calls back when the handlers of those that were taken have settled, their replies sent. */
   finishHandlers(callback: () => void): void {
-    this.#inbound.finish(callback)
+    this.#inbound().finish(callback)
   }
 
   /** Calls back when the connection is gone, at once where it is. Returns what takes that back. */
@@ -154,7 +155,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Ends the connection where too much waits to be sent, `more` bytes elsewhere included. Returns whether it goes on. */
   limitBuffered(more: number): boolean {
-    if (this.bufferedBytes + more <= this.settings.maxBufferedBytes) return true
+    if (this.outbound.frames.holdsAtMost(this.settings.maxBufferedBytes - more)) return true
     this.fail(new RemoteProtocolError('WS_ERR_SEND_BUFFER_FULL'), CloseCode.abnormal)
     return false
   }
@@ -185,7 +186,7 @@ export class Connection implements PipelineOwner, KeptAlive {
     if (!this.#move('send close')) return
     this.outbound.writeClose(payload)
     this.#startCloseTimer()
-    this.#inbound.hurry()
+    this.#inbound().hurry()
   }
 
   /** Calls back when the Close frame, and all before it, was handed to the operating system; or when that cannot be any more. */
@@ -196,7 +197,7 @@ export class Connection implements PipelineOwner, KeptAlive {
       isDone = true
     }
     // A socket that has ended takes no write whose callback would tell, and one that is destroyed may forget to.
-    this.whenGone(() => this.#inbound.onFinished(finish))
+    this.whenGone(() => this.#inbound().onFinished(finish))
     if (!this.pipeline.socket.writableEnded) this.outbound.frames.onFlush(error => error || finish())
   }
 
@@ -237,7 +238,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onMessage(message: Message): void {
-    this.#inbound.receive(message)
+    this.#inbound().receive(message)
   }
 
   onPing(payload: Buffer): void {
@@ -257,7 +258,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   onClose(code: number, reason: string): void {
     this.pipeline.discardInput()
-    this.#inbound.afterTaken(() => {
+    this.#inbound().afterTaken(() => {
       this.closeCode = code
       this.closeReason = reason
       this.#move('receive close')
@@ -266,31 +267,30 @@ export class Connection implements PipelineOwner, KeptAlive {
         this.outbound.writeClose(encodeClosePayload(code === CloseCode.noStatus ? undefined : code, ''))
       this.#startCloseTimer()
       this.#finishTcp()
-      this.#inbound.end()
+      this.#inbound().end()
     })
   }
 
   onFail(error: RemoteProtocolError): void {
-    this.#inbound.afterTaken(() => this.fail(error, error.closeCode))
+    this.#inbound().afterTaken(() => this.fail(error, error.closeCode))
   }
 
   /** A message handler failed: the peer gets 1011, or the `closeCode` of the error. */
   handlerFailed(error: unknown): void {
     const cause = error instanceof Error ? error : new Error(String(error))
-    const wanted = 'closeCode' in cause ? Number(cause.closeCode) : CloseCode.internalError
     this.#websocket.server?.report(cause)
-    this.fail(cause, isCloseCode(wanted) ? wanted : CloseCode.internalError)
+    this.fail(cause, closeCodeOf(cause))
   }
 
   onEnd(): void {
-    this.#inbound.afterTaken(() => {
+    this.#inbound().afterTaken(() => {
       // Without a Close frame it ends as well: nothing can be sent from now on.
       this.#move('receive close')
       this.#move('send close')
       // Ending it twice would make Node write an error, stack and all, for nobody.
       if (!this.pipeline.socket.writableEnded) this.pipeline.socket.end()
       this.#startCloseTimer()
-      this.#inbound.end()
+      this.#inbound().end()
     })
   }
 
@@ -314,7 +314,7 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#pings?.lose(() => this.closedError())
     for (const callback of this.#onGone ?? []) callback()
     this.#onGone = null
-    this.#inbound.expire(this.settings.closeTimeoutMs)
+    this.#inbound().expire(this.settings.closeTimeoutMs)
   }
 
   /** What the end of this connection is for those that still wait for something. */
@@ -326,7 +326,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   /** The way of the messages that come. */
-  get #inbound(): MessageFlow {
+  #inbound(): MessageFlow {
     this.#flow ??= new MessageFlow(this, this.#websocket, this.#messages)
     return this.#flow
   }

@@ -90,6 +90,7 @@ for (const [name, thrown, code] of [
   ['an error with a closeCode', Object.assign(new Error('handler'), { closeCode: 4001 }), 4001],
   ['an error with a closeCode that may not be sent', Object.assign(new Error('handler'), { closeCode: 1005 }), 1011],
   ['an error with a closeCode that is none', Object.assign(new Error('handler'), { closeCode: 'x' }), 1011],
+  ['an error with a closeCode between two', Object.assign(new Error('handler'), { closeCode: 4001.5 }), 1011],
   ['a string', 'handler', 1011],
 ] as const) {
   t.test(`a handler that throws ${name} closes with ${code}, and the process goes on`, async t => {

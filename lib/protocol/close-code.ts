@@ -31,3 +31,9 @@ export const CloseCode = {
 export function isCloseCode(code: number): boolean {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999)
 }
+
+/** The code that the `closeCode` of an error asks for; 1011 where it asks for none, or for none that may be sent. */
+export function closeCodeOf(error: Error): number {
+  const wanted = 'closeCode' in error ? Number(error.closeCode) : Number.NaN
+  return Number.isInteger(wanted) && isCloseCode(wanted) ? wanted : CloseCode.internalError
+}
