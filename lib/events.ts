@@ -79,6 +79,8 @@ export interface EventedDuplex {
  */
 export abstract class EventedDuplex extends LateDuplex {
   #isListening = false
+  /** How many listen to `'data'`: to look them up takes 13 ns a message. */
+  #dataListeners = 0
 
   /** Somebody is about to pipe into this stream. */
   protected abstract expectSource(): void
@@ -93,10 +95,9 @@ export abstract class EventedDuplex extends LateDuplex {
   deliver(message: unknown): boolean {
     const isFlowing = this.readableFlowing === true && this.readableDidRead
     if (!isFlowing || this.readableLength > 0 || !this.readable) return this.push(message)
-    const listeners = this.listenerCount('data')
-    if (listeners === 0) return this.push(message)
+    if (this.#dataListeners === 0) return this.push(message)
     // Nobody listens to 'data' but those behind `onData`.
-    if (this.#isListening && listeners === 1) emitMessage(this, message as Message)
+    if (this.#isListening && this.#dataListeners === 1) emitMessage(this, message as Message)
     else this.emit('data', message as Message)
     return true
   }
@@ -113,6 +114,7 @@ export abstract class EventedDuplex extends LateDuplex {
     // What `pipe` does before it says 'pipe': a listener for that costs 100 bytes on each connection into which nobody pipes.
     if (event === 'unpipe') this.expectSource()
     super.on(event, listener as () => void)
+    this.#count(event)
     return this.#listen(event)
   }
 
@@ -126,6 +128,7 @@ export abstract class EventedDuplex extends LateDuplex {
   override prependListener(event: string | symbol, listener: AnyListener): this
   override prependListener(event: string | symbol, listener: AnyListener): this {
     super.prependListener(event, listener as () => void)
+    this.#count(event)
     return this.#listen(event)
   }
 
@@ -143,6 +146,7 @@ export abstract class EventedDuplex extends LateDuplex {
   override removeListener(event: string | symbol, listener: AnyListener): this
   override removeListener(event: string | symbol, listener: AnyListener): this {
     super.removeListener(event, listener as () => void)
+    this.#count(event)
     return this.#unlisten()
   }
 
@@ -150,6 +154,7 @@ export abstract class EventedDuplex extends LateDuplex {
     // Without an argument EventEmitter asks whether there is one, not what it is.
     if (event === undefined) super.removeAllListeners()
     else super.removeAllListeners(event)
+    this.#count(event ?? 'data')
     // With the others went the listener behind them.
     if (event === undefined || event === 'data') this.#isListening = false
     if (event === 'data') this.#listen('message')
@@ -162,10 +167,15 @@ export abstract class EventedDuplex extends LateDuplex {
     return this.on('data', onData)
   }
 
+  #count(event: string | symbol): void {
+    if (event === 'data') this.#dataListeners = this.listenerCount('data')
+  }
+
   #unlisten(): this {
     if (!this.#isListening || this.listenerCount('message') > 0) return this
     this.#isListening = false
     super.removeListener('data', onData)
+    this.#count('data')
     // A stream that lost its last 'data' listener would go on flowing, to nobody.
     if (this.listenerCount('data') === 0 && this.readableFlowing === true) {
       this.pause()

@@ -52,14 +52,14 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       const connection = this.#openConnection(how)
       if (!isWhole(data) && (data instanceof Blob || isStream(data))) return this.#queue(new Outgoing(data, how, told))
       const payload = isWhole(data) && data.length > 0 ? data : toPayload(data)
-      if (!this.#isIdle || connection.outbound.isSlow(payload, how)) {
+      if (!this.#isIdle() || connection.outbound.isSlow(payload, how)) {
         return this.#queue(new Outgoing(snapshot(payload), how, told))
       }
       connection.send(payload, how, told)
       return this.#hasRoom(connection)
     } catch (error) {
       if (told !== undefined) process.nextTick(told, error)
-      else if (!this.#wasEndedElsewhere) throw error
+      else if (!this.#wasEndedElsewhere()) throw error
       return false
     }
   }
@@ -97,7 +97,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
       if (told !== undefined) process.nextTick(told, new LocalProtocolError('WS_ERR_NOT_OPEN'))
       return true
     }
-    if (connection !== null && this.#isIdle && isWhole(chunk) && !connection.outbound.isSlow(chunk, NO_OPTIONS)) {
+    if (connection !== null && this.#isIdle() && isWhole(chunk) && !connection.outbound.isSlow(chunk, NO_OPTIONS)) {
       // What the stream machinery would do with it, without its 0.2 us a message, and with 'drain' when the socket drains.
       connection.send(chunk, NO_OPTIONS, told)
       return this.#hasRoom(connection)
@@ -202,12 +202,12 @@ export abstract class SendingDuplex extends EventTargetDuplex {
     this.#isClosedHere = true
   }
 
-  get #wasEndedElsewhere(): boolean {
+  #wasEndedElsewhere(): boolean {
     return this.connection !== null && this.connection.state !== 'open' && !this.#isClosedHere
   }
 
   /** Whether nothing waits in the queue of the stream. */
-  get #isIdle(): boolean {
+  #isIdle(): boolean {
     return isUnwritten(this) || (this.writableLength === 0 && this.writableCorked === 0 && !this.isOver)
   }
 
@@ -274,7 +274,7 @@ export abstract class SendingDuplex extends EventTargetDuplex {
 
   #controlled(dontFailWhenClosed: boolean): Connection | null {
     if (this.connection?.state === 'open') return this.connection
-    if (dontFailWhenClosed || this.#wasEndedElsewhere) return null
+    if (dontFailWhenClosed || this.#wasEndedElsewhere()) return null
     throw new LocalProtocolError('WS_ERR_NOT_OPEN')
   }
 }

@@ -1,4 +1,4 @@
-import { constants } from 'node:buffer'
+import { Buffer, constants } from 'node:buffer'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import { Frame, type FrameSink, headerLength, MAX_HEADER_BYTES, type Parser } from './frame.js'
 import { mask, maskInto } from './mask.js'
@@ -117,7 +117,7 @@ export class FrameParser implements Parser {
         if (available > 0) this.#collect(chunk, at, own, sink)
         return chunk.length
       }
-      if (this.#isShortText && takesShortText(sink)) {
+      if (this.#isShortText() && takesShortText(sink)) {
         const start = at
         at += this.#length
         this.#isInPayload = false
@@ -137,7 +137,7 @@ export class FrameParser implements Parser {
   }
 
   /** Whether the frame is a whole text message that has just begun to arrive, and short. */
-  get #isShortText(): boolean {
+  #isShortText(): boolean {
     return (
       this.#opcode === Opcode.text && this.#fin && !this.#rsv1 && this.#received === 0 && this.#length <= SHORT_TEXT
     )

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { mask, maskView, WORDS_FROM } from './mask.js'
 
 /** What Node keeps of a pool for each small Buffer that it cuts from it: no more is kept here for a few bytes. */
@@ -18,6 +19,9 @@ export type OnShared = (memory: ArrayBufferLike) => void
  */
 export class OwnChunk {
   readonly #bytes: Buffer
+  /** Its memory, and where it begins there; from the first payload on that stays in it. */
+  #memory: ArrayBufferLike | null = null
+  #offset = 0
   #view: DataView | null = null
   #onShared: OnShared | undefined
 
@@ -38,11 +42,16 @@ export class OwnChunk {
 
   /** The payload that stands in `[start, end)`, for good. */
   part(start: number, end: number): Buffer {
+    if (this.#memory === null) {
+      this.#memory = this.#bytes.buffer
+      this.#offset = this.#bytes.byteOffset
+    }
     if (end < this.#bytes.length) {
-      this.#onShared?.(this.#bytes.buffer)
+      this.#onShared?.(this.#memory)
       this.#onShared = undefined
     }
-    return this.#bytes.subarray(start, end)
+    // What `subarray` does, which has Node look for the memory each time: that is half of its 80 ns.
+    return Buffer.from(this.#memory, this.#offset + start, end - start)
   }
 
   /** Unmasks `[start, end)` where it stands. */

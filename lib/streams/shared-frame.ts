@@ -3,7 +3,7 @@ import type { Opcode } from '../protocol/opcode.js'
 
 /** What a broadcast sends to each connection is framed once for all of them. */
 
-/** The payload that was framed last, with what, and for whom; until the round ends in which that was. */
+/** A payload that was framed, with what, and for whom; until the round ends in which that was. */
 let last: string | Buffer | null = null
 let lastFlags = 0
 let lastWriter: object | null = null
@@ -25,8 +25,10 @@ export function sharedFrame(
   opcode: Opcode,
   payload: string | Buffer,
 ): Buffer | null {
+  // Who sends one message behind the other sends nothing to all: noting each of them down would be a fiftieth of an echo.
+  if (writer === lastWriter) return null
   const flags = (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode
-  if (writer === lastWriter || payload !== last || flags !== lastFlags) {
+  if (payload !== last || flags !== lastFlags) {
     last = payload
     lastFlags = flags
     lastWriter = writer
@@ -49,5 +51,6 @@ export function sharedFrame(
 /** Keeps nothing of what was sent: the round is over. */
 export function forgetSharedFrame(): void {
   last = null
+  lastWriter = null
   frame = null
 }
