@@ -1,5 +1,6 @@
 import type { ClientOptions } from './dial.js'
-import { ConnectionClosedError, optionTypeError } from './protocol/errors.js'
+import { checkOptions } from './option-value.js'
+import { ConnectionClosedError } from './protocol/errors.js'
 import { WebSocket } from './websocket.js'
 
 /** Options of `connect`. */
@@ -16,9 +17,7 @@ export interface ConnectOptions extends ClientOptions {
  */
 export function connect(address: string | URL, options: ConnectOptions = {}): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
-    if (typeof options === 'string' || Array.isArray(options)) {
-      throw optionTypeError('WS_ERR_INVALID_OPTION', 'the second argument must be an object, such as { protocols }')
-    }
+    checkOptions(options, '{ protocols }')
     const { protocols = [], ...rest } = options
     const websocket = new WebSocket(address, protocols, rest)
     const onOpen = (): void => {

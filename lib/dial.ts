@@ -3,6 +3,7 @@ import { type RequestOptions, request as requestHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { parseAddress } from './address.js'
 import { compressionOf, type Handshake } from './handshake.js'
+import { signalOption } from './option-value.js'
 import type { ConnectionOptions, ConnectionSettings } from './options.js'
 import { checkResponse, createKey, requestHeaders } from './protocol/client-handshake.js'
 import { HandshakeError, type HandshakeErrorCode, optionTypeError } from './protocol/errors.js'
@@ -70,6 +71,7 @@ export function dial(
   for (const [name, value] of requestHeaders(version, offer, options.origin)) headers[name] = value
   if (options.host !== undefined) headers['Host'] = options.host
 
+  signalOption(options.signal)
   const { signal, host, origin, protocol, protocolVersion, perMessageDeflate, ...passed } = options
   const request = (target.isSecure ? requestHttps : requestHttp)({
     // With an agent, `createConnection` would not be asked; without one, nobody else knows the port that goes unsaid.

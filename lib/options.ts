@@ -1,5 +1,5 @@
 import { type DeflateSettings, deflateSettings, type PerMessageDeflateOptions } from './compression.js'
-import { booleanOption, numberOption } from './option-value.js'
+import { booleanOption, checkOptions, numberOption } from './option-value.js'
 import { CLIENT_LIMITS, type Limits, SERVER_LIMITS } from './protocol/limits.js'
 import type { DuplexOptions } from './streams/stream.js'
 
@@ -64,6 +64,7 @@ const RANGES: Record<
 
 /** The options of a connection, checked and merged with the defaults of a server or of a client. */
 export function connectionSettings(options: ConnectionOptions, defaults: Limits = SERVER_LIMITS): ConnectionSettings {
+  checkOptions(options, '{ maxMessageBytes: 65_536 }')
   const number = (name: keyof typeof RANGES, fallback: number = defaults[name]): number =>
     numberOption(name, options[name], fallback, RANGES[name])
   const maxMessageBytes = number('maxMessageBytes')

@@ -7,7 +7,7 @@ import { chooseProtocol } from './choose-protocol.js'
 import { Chain, type Middleware } from './compose.js'
 import type { MessageContext } from './context.js'
 import { type Claim, type Claimed, claimUpgrades } from './dispatcher.js'
-import { booleanOption, functionOption, numberOption } from './option-value.js'
+import { booleanOption, checkOptions, functionOption, numberOption, signalOption } from './option-value.js'
 import { type ConnectionSettings, connectionSettings } from './options.js'
 import { answerLate, createOwnHttp } from './own-http.js'
 import { CloseCode } from './protocol/close-code.js'
@@ -20,12 +20,9 @@ import { Roster } from './roster.js'
 import type { CloseOptions, MiddlewareObject, ServerEvents, ServerOptions } from './server-options.js'
 import { Upgrade, type UpgradeCallback, type UpgradeOwner } from './upgrade.js'
 import { pathOf, type UpgradeContext } from './upgrade-context.js'
-import { isUpgradeRequest } from './upgrade-request.js'
+import { noteUpgrade } from './upgrade-request.js'
 import { verifyClient } from './verify-client.js'
 import type { WebSocket } from './websocket.js'
-
-/** The requests that were given to a `handleUpgrade`: a socket has one answer for each. */
-const handled: WeakSet<IncomingMessage> = new WeakSet()
 
 /**
  * Accepts WebSockets: upgrade middleware decides who is let in, before the 101; message middleware sees each message.
@@ -76,6 +73,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
    */
   constructor(options: ServerOptions = {}, callback?: () => void) {
     super({ captureRejections: true })
+    checkOptions(options, '{ port: 8080 }')
     const { path, port, server } = options
     this.#isOwnHttp = (port ?? undefined) !== undefined
     const ways = [this.#isOwnHttp, (server ?? undefined) !== undefined, options.noServer === true]
@@ -165,7 +163,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
    * Answers an upgrade: 101, or a status that says why not.
    *
    * @param callback gets the open connection; without it `'connection'` is emitted
-   * @throws TypeError `WS_ERR_UPGRADE_TWICE` for a socket that was given before
+   * @throws TypeError `WS_ERR_UPGRADE_TWICE` for a socket that was given before, `WS_ERR_INVALID_OPTION` for what is none
    */
   handleUpgrade(
     request: IncomingMessage,
@@ -173,10 +171,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     upgradeHead: Buffer,
     callback: UpgradeCallback<State> = this.#emitConnection,
   ): void {
-    if (handled.has(request) || isUpgradeRequest(request)) {
-      throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
-    }
-    handled.add(request)
+    noteUpgrade(request, socket)
     this.#answer(request, socket, upgradeHead, request, this.#reception?.leave(socket) ?? performance.now(), callback)
   }
 
@@ -199,6 +194,7 @@ export class Server<State = unknown> extends EventEmitter<ServerEvents<State>> {
     const closeCode = typeof code === 'function' ? CloseCode.goingAway : code
     encodeClosePayload(closeCode, data)
     const { timeoutMs, signal }: CloseOptions = typeof options === 'function' ? {} : options
+    signalOption(signal)
     const waitMs = numberOption('timeoutMs', timeoutMs, this.settings.closeTimeoutMs, [0, 2 ** 31 - 1, false])
     if (this.#closing === null) {
       // Assigned before anything is closed, since what is closed may ask for this again.

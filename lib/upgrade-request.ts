@@ -1,6 +1,8 @@
 import { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { optionTypeError } from './protocol/errors.js'
 import { parseHeadText, type RequestHead } from './protocol/request-head.js'
+import type { Duplex } from './streams/stream.js'
 
 /**
  * A request that came to a server of our own: an `IncomingMessage` that is filled in when somebody looks at it. Most are
@@ -63,7 +65,22 @@ export function upgradeRequest(socket: Socket, text: string): IncomingMessage {
   return new UpgradeRequest(socket, text) as unknown as IncomingMessage
 }
 
-/** Whether a request is one that was made here: it is answered by the server that made it, and by no other. */
-export function isUpgradeRequest(request: IncomingMessage): boolean {
-  return UpgradeRequest.is(request)
+/** The requests that were given to a `handleUpgrade`: a socket has one answer for each. */
+const handled: WeakSet<IncomingMessage> = new WeakSet()
+
+/**
+ * Notes that an upgrade is given to a `handleUpgrade`. A request that was made here is answered by the server that made it.
+ * @throws TypeError `WS_ERR_INVALID_OPTION` for what is no upgrade, `WS_ERR_UPGRADE_TWICE` for one that was given before
+ */
+export function noteUpgrade(request: IncomingMessage, socket: Duplex): void {
+  if (Object(request) !== request || Object(socket) !== socket) {
+    throw optionTypeError(
+      'WS_ERR_INVALID_OPTION',
+      "handleUpgrade takes what an 'upgrade' event brings: request, socket, head",
+    )
+  }
+  if (handled.has(request) || UpgradeRequest.is(request)) {
+    throw optionTypeError('WS_ERR_UPGRADE_TWICE', 'call it once for each upgrade')
+  }
+  handled.add(request)
 }

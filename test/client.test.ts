@@ -96,7 +96,7 @@ t.test('close, terminate and destroy before open: "close" with 1006, no error, n
 })
 
 t.test('connect takes its protocols as an option: a list in the place of the options is an error', async t => {
-  for (const options of ['chat', ['chat']]) {
+  for (const options of ['chat', ['chat'], null, 5]) {
     await t.rejects(connect('ws://127.0.0.1:1', options as never), { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION' })
   }
 })

@@ -95,6 +95,9 @@ t.test('subprotocols: a string, a list, the protocol option', async t => {
   for (const wrong of [['a', 'a'], ['a b'], [''], ['ü'], [7], '', 'a,b'] as never[]) {
     t.throws(() => new WebSocket(url, wrong), { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION' })
   }
+  for (const wrong of [{ signal: 5 }, { signal: null }, 5, true] as never[]) {
+    t.throws(() => new WebSocket(url, wrong), { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION' })
+  }
 })
 
 t.test('a header that cannot be sent throws at once', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { booleanOption, functionOption, numberOption } from '../lib/option-value.js'
+import { booleanOption, checkOptions, functionOption, numberOption, signalOption } from '../lib/option-value.js'
 
 t.test('numberOption: a whole number of the range, or its default', async t => {
   const finite = [2, 10, false] as const
@@ -38,4 +38,27 @@ t.test('functionOption', async t => {
   t.equal(functionOption('f', undefined), undefined)
   const error = { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION', message: 'f must be a function, not string' }
   t.throws(() => functionOption('f', 'fn' as never), error)
+})
+
+t.test('checkOptions', async t => {
+  t.doesNotThrow(() => checkOptions({}, '{ port }'))
+  for (const [value, given] of [
+    [null, 'null'],
+    ['chat', 'a string'],
+    [['chat'], 'an array'],
+    [8080, 'a number'],
+  ] as const) {
+    const message = `the options must be an object such as { port }, not ${given}`
+    t.throws(() => checkOptions(value, '{ port }'), { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION', message })
+  }
+})
+
+t.test('signalOption', async t => {
+  const { signal } = new AbortController()
+  t.equal(signalOption(signal), signal)
+  t.equal(signalOption(undefined), undefined)
+  for (const value of [null, 5, {}]) {
+    const error = { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION', message: 'signal must be an AbortSignal' }
+    t.throws(() => signalOption(value as never), error, String(value))
+  }
 })

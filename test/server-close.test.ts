@@ -58,6 +58,7 @@ t.test('a code, a reason or a timeout that is not valid throws, and the server s
   t.throws(() => server.close(1000, 'x'.repeat(124)), { code: 'WS_ERR_INVALID_CLOSE_REASON_SENT' })
   t.throws(() => server.close(1000, '', { timeoutMs: Number.NaN }), { code: 'WS_ERR_OPTION_OUT_OF_RANGE' })
   t.throws(() => server.close(1000, '', { timeoutMs: Number.POSITIVE_INFINITY }), { name: 'RangeError' })
+  t.throws(() => server.close(1000, '', { signal: 5 as never }), { code: 'WS_ERR_INVALID_OPTION' })
   t.equal((await connect(url)).readyState, 1)
 })
 

@@ -16,6 +16,8 @@ t.test('new Server without port, server or noServer is a TypeError', async t => 
   const http = createHttpServer()
   for (const options of [
     undefined,
+    null,
+    8080,
     {},
     { host: 'localhost' },
     { noServer: false },

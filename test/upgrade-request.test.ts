@@ -4,7 +4,7 @@ import { createServer, IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import fc from 'fast-check'
 import t from 'tap'
-import { isUpgradeRequest, upgradeRequest } from '../lib/upgrade-request.js'
+import { noteUpgrade, upgradeRequest } from '../lib/upgrade-request.js'
 import { duplexPair } from './support/duplex-pair.js'
 
 const HEAD = [
@@ -61,7 +61,7 @@ t.test('it is filled in when it is touched', async t => {
   const socket = new Socket()
   const request = upgradeRequest(socket, textOf(HEAD))
   t.ok(request instanceof IncomingMessage)
-  t.ok(isUpgradeRequest(request))
+  t.throws(() => noteUpgrade(request, socket), { code: 'WS_ERR_UPGRADE_TWICE' })
   t.same(Object.keys(request), [], 'not before')
   t.equal(request.url, '/chat?room=1')
   t.same(Object.keys(request), [], 'not for its address')
@@ -69,7 +69,7 @@ t.test('it is filled in when it is touched', async t => {
   t.ok(Object.keys(request).includes('rawHeaders'))
   request.url = '/elsewhere'
   t.equal(request.url, '/elsewhere')
-  t.notOk(isUpgradeRequest(new IncomingMessage(socket)))
+  t.doesNotThrow(() => noteUpgrade(new IncomingMessage(socket), socket))
 })
 
 t.test('what middleware puts on it stays', async t => {
@@ -96,4 +96,15 @@ t.test('it is a stream that has ended, without a body', async t => {
   request.on('data', chunk => chunks.push(chunk))
   await once(request, 'end')
   t.same(chunks, [])
+})
+
+t.test('what is no upgrade is an error that says what is', async t => {
+  const error = { name: 'TypeError', code: 'WS_ERR_INVALID_OPTION', message: /request, socket, head/ }
+  for (const [request, socket] of [
+    [undefined, new Socket()],
+    [new IncomingMessage(new Socket()), null],
+    ['/', 5],
+  ]) {
+    t.throws(() => noteUpgrade(request as never, socket as never), error)
+  }
 })
