@@ -57,7 +57,7 @@ function takesShortText(sink: FrameSink): sink is FrameSink & ShortTextSink {
 const FIRST_ALLOCATION = 65_536
 /** A shorter payload is copied into memory that many share; in a chunk it would keep memory of its own. */
 const TAKE_FROM = 4_096
-/** How many times the bytes that have arrived a buffer may be: 64 KiB of a message of 1 MiB, and it is never copied. */
+/** How many times the bytes that have arrived, header included, a buffer may be: a read of 64 KiB, and one of 1 MiB is not copied. */
 const GROWTH = 16
 
 /**
@@ -157,7 +157,7 @@ export class FrameParser implements Parser {
   /** A part of a payload, with more to come. */
   #collect(chunk: Buffer, at: number, own: OwnChunk | null, sink: FrameSink): void {
     const received = this.#received + chunk.length - at
-    const capacity = Math.min(this.#length, Math.max(FIRST_ALLOCATION, received * GROWTH))
+    const capacity = Math.min(this.#length, Math.max(FIRST_ALLOCATION, (received + MAX_HEADER_BYTES) * GROWTH))
     if (!this.#takeChunk(chunk, at, own)) this.#fill(chunk, at, chunk.length, capacity)
     if (this.#opcode < 0x8) {
       sink.onPartial?.(this.#opcode, this.#fin, this.#rsv1, this.#payload.subarray(0, received))
@@ -198,7 +198,9 @@ export class FrameParser implements Parser {
   /** Copies `chunk[at, end)` behind what has been received, unmasked, into a buffer of at least `capacity` bytes. */
   #fill(chunk: Buffer, at: number, end: number, capacity: number): void {
     const received = this.#received + end - at
-    if (this.#payload.length < received) {
+    // As soon as all of it may be there: when the buffer is full there is more to copy, up to a message but for its last byte.
+    const mayBeWhole = capacity === this.#length && this.#payload.length < capacity
+    if (this.#payload.length < received || mayBeWhole) {
       const grown = Buffer.allocUnsafe(capacity)
       if (this.#received > 0) this.#payload.copy(grown, 0, 0, this.#received)
       this.#payload = grown

@@ -26,12 +26,33 @@ t.test('without a limit, no more than a Buffer can hold', async t => {
   t.equal(parser.error?.closeCode, 1009)
 })
 
+t.test('a large payload has its whole buffer as soon as that is no more than 16 times what is there', async t => {
+  for (const [length, reads] of [
+    [MAX, 1],
+    [MAX + MAX / 2, 2],
+    [4 * MAX, 4],
+  ] as const) {
+    const parser = new FrameParser({ ...SERVER, maxMessageBytes: length })
+    const header = maskedFrame(0x82, '', { length })
+    const held: number[] = []
+    for (let read = 0; read < reads; read++) {
+      const chunk = Buffer.alloc(65_536)
+      if (read === 0) header.copy(chunk)
+      parser.push(chunk, 0, { onFrame: () => true })
+      held.push(parser.bufferedBytes)
+    }
+    t.equal(held.at(-1), length)
+    t.ok(held.slice(0, -1).every(each => each < length))
+  }
+})
+
 t.test('a header allocates nothing, and a payload only in step with its bytes', async t => {
   for (const length of [MAX, 16 * MAX]) {
     for (const pieceLength of [1, 7, 1_000, 4_096, 65_536, 100_000]) {
       const parser = new FrameParser({ ...SERVER, maxMessageBytes: length })
       const sink = { onFrame: () => true }
-      parser.push(maskedFrame(0x82, '', { length }), 0, sink)
+      const header = maskedFrame(0x82, '', { length })
+      parser.push(header, 0, sink)
       t.equal(parser.bufferedBytes, 0, 'nothing from the header alone')
       t.equal(parser.isInFrame, true)
       const piece = Buffer.alloc(pieceLength)
@@ -41,7 +62,7 @@ t.test('a header allocates nothing, and a payload only in step with its bytes', 
       for (let received = pieceLength; received <= last; received += pieceLength) {
         parser.push(piece, 0, sink)
         const held = parser.bufferedBytes
-        if (held < received || held > Math.min(length, Math.max(65_536, 16 * received))) {
+        if (held < received || held > Math.min(length, Math.max(65_536, 16 * (header.length + received)))) {
           wrong = `${held} bytes held after ${received}`
         }
       }
