@@ -193,9 +193,7 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     }
     this.framesReceived++
     const text = decodeUtf8(bytes, start, end)
-    if (text !== null) return this.onMessage(text)
-    this.#fail(new RemoteProtocolError('WS_ERR_INVALID_UTF8'))
-    return false
+    return text === null ? this.#fail(new RemoteProtocolError('WS_ERR_INVALID_UTF8')) : this.onMessage(text)
   }
 
   onPartial(opcode: Opcode, _fin: boolean, _rsv1: boolean, received: Buffer): void {
@@ -302,14 +300,16 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     // What a stage finds later came earlier.
     this.#fault = error
     this.#rest = null
+    this.#own = null
     const behind = this.#stages.slice(stage === null ? 0 : this.#stages.indexOf(stage) + 1)
     if (isFirst) runOut(behind, () => this.#fail(this.#fault as RemoteProtocolError))
   }
 
-  #fail(error: RemoteProtocolError): void {
-    if (this.#isDiscarding) return
+  #fail(error: RemoteProtocolError): false {
+    if (this.#isDiscarding) return false
     this.discardInput()
     this.owner.onFail(error)
+    return false
   }
 
   /** Goes on as far as the owner, the stages and the bytes allow. */
