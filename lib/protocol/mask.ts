@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import http from 'node:http'
+import { BLOCK, type SimdMask, simdMask } from './mask-simd.js'
 
 /**
  * Masking (RFC 6455 section 5.3): byte i of the payload is combined by exclusive or with byte i modulo 4 of the masking
@@ -8,6 +9,9 @@ import http from 'node:http'
 
 /** Below this many bytes a loop over bytes beats the cost of a view of words: measured, the lines cross near 128. */
 export const WORDS_FROM: number = 128
+
+/** From this many bytes on a copy goes by way of a block where words of 128 bits are turned: measured, 0.4 us in the place of 0.6. */
+export const SIMD_FROM: number = 2_048
 
 /** A key twice, as bytes and as a word. */
 const keyBytes = new Uint8Array(8)
@@ -89,18 +93,28 @@ export type NativeMask = (
   length: number,
 ) => void
 
-/** Masks by words, or where Node has something of its own for it, by that. */
-export function makeMaskInto(native: NativeMask | undefined): MaskInto {
+/** Masks by words, as long as there are, or where Node has something of its own for it, by that. */
+export function makeMaskInto(native: NativeMask | undefined, simdOf: () => SimdMask | null = simdMask): MaskInto {
   return (source, start, end, target, at, key, phase = 0) => {
-    if (end - start < WORDS_FROM) maskBytes(source, start, target, at, end - start, rotate(key, phase))
-    else if (native === undefined) {
-      // What was just copied is in the cache: the words are turned there, since source and target are rarely aligned alike.
-      source.copy(target, at, start, end)
-      mask(target, at, at + end - start, key, phase)
-    } else {
-      toWord(rotate(key, phase))
-      native(source.subarray(start, end), keyOnce, target, at, end - start)
+    const length = end - start
+    const rotated = rotate(key, phase)
+    if (length < WORDS_FROM) {
+      maskBytes(source, start, target, at, length, rotated)
+      return
     }
+    if (native !== undefined) {
+      toWord(rotated)
+      native(source.subarray(start, end), keyOnce, target, at, length)
+      return
+    }
+    const simd = length < SIMD_FROM ? null : simdOf()
+    if (simd !== null) {
+      maskBlocks(simd, source, start, end, target, at, rotated)
+      return
+    }
+    // What was just copied is in the cache: the words are turned there, since source and target are rarely aligned alike.
+    source.copy(target, at, start, end)
+    mask(target, at, at + length, rotated)
   }
 }
 
@@ -108,6 +122,30 @@ export function makeMaskInto(native: NativeMask | undefined): MaskInto {
 export const maskInto: MaskInto = makeMaskInto(
   (http as unknown as { readonly websocketMask?: NativeMask }).websocketMask,
 )
+
+/** 64 KiB into memory that is in no cache takes 11 us, 15 by a copy and words in the place of it: 13 % of an upload. */
+function maskBlocks(
+  { block, turn }: SimdMask,
+  source: Buffer,
+  start: number,
+  end: number,
+  target: Buffer,
+  at: number,
+  key: number,
+): void {
+  const keys = swapBytes(key)
+  const ahead = at - start
+  for (let from = start; from < end; from += BLOCK) {
+    const length = source.copy(block, 0, from, Math.min(from + BLOCK, end))
+    turn(length, keys)
+    block.copy(target, from + ahead, 0, length)
+  }
+}
+
+/** WebAssembly takes the bytes of a word from the lowest on. */
+function swapBytes(key: number): number {
+  return (key << 24) | ((key & 0xff00) << 8) | ((key >>> 8) & 0xff00) | (key >>> 24)
+}
 
 function maskBytes(source: Buffer, from: number, target: Buffer, at: number, length: number, key: number): void {
   const k0 = key >>> 24

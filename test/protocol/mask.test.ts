@@ -2,7 +2,16 @@ import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
-import { makeMaskInto, mask, maskInto, maskView, type NativeMask, nextMaskingKey } from '../../lib/protocol/mask.js'
+import {
+  makeMaskInto,
+  mask,
+  maskInto,
+  maskView,
+  type NativeMask,
+  nextMaskingKey,
+  SIMD_FROM,
+} from '../../lib/protocol/mask.js'
+import { BLOCK } from '../../lib/protocol/mask-simd.js'
 import { hex } from '../support/bytes.js'
 
 /** RFC 6455 section 5.3, word for word: octet i is combined with octet i modulo 4 of the key. */
@@ -50,6 +59,33 @@ t.test('5.3: at every alignment, phase and length, in place and on the way', asy
             maskInto(source, start, end, target, at, key.readInt32BE(0), phase)
             const whole = Buffer.concat([Buffer.alloc(at, 0xee), expected, Buffer.alloc(2, 0xee)])
             if (!target.equals(whole) || !source.equals(before)) wrong = `maskInto: ${place}, to ${at}`
+          }
+        }
+      }
+    }
+  }
+  t.equal(wrong, '')
+})
+
+t.test('5.3: a large payload is the same by way of blocks and without them, at every alignment and phase', async t => {
+  let wrong = ''
+  const byWords = makeMaskInto(undefined, () => null)
+  const key = hex('37fa213d')
+  for (const length of [SIMD_FROM - 1, SIMD_FROM, SIMD_FROM + 63, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 65]) {
+    for (let start = 0; start < 8; start += 3) {
+      for (let phase = 0; phase < 4; phase++) {
+        const source = bytes(start + length + 70)
+        const end = start + length
+        const expected = reference(source.subarray(start, end), key, phase)
+        for (const at of [0, 5]) {
+          for (const into of [maskInto, byWords]) {
+            const target = Buffer.alloc(at + length + 70, 0xee)
+            const before = Buffer.from(source)
+            into(source, start, end, target, at, key.readInt32BE(0), phase)
+            const whole = Buffer.concat([Buffer.alloc(at, 0xee), expected, Buffer.alloc(70, 0xee)])
+            if (!target.equals(whole) || !source.equals(before)) {
+              wrong = `${length} bytes from ${start} to ${at}, phase ${phase}, ${into === byWords ? 'words' : 'blocks'}`
+            }
           }
         }
       }
