@@ -26,12 +26,10 @@ t.test('there is one for the process', async t => {
 
 t.test('there is none without WebAssembly, or without room for its memory', async t => {
   t.equal(makeSimdMask(undefined), null)
-  const Module = class {}
-  const Instance = class {
-    constructor() {
-      throw new RangeError('WebAssembly.Instance(): Out of memory')
-    }
-  } as never
+  const Module = (() => {}) as never
+  const Instance = (() => {
+    throw new RangeError('WebAssembly.Instance(): Out of memory')
+  }) as never
   t.equal(makeSimdMask({ Module, Instance }), null)
 })
 
