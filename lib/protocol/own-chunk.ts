@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { mask, maskView, WORDS_FROM } from './mask.js'
 
 /** What Node keeps of a pool for each small Buffer that it cuts from it: no more is kept here for a few bytes. */
-const KEPT_FOR_ANY = 8_192
+export const KEPT_FOR_ANY = 8_192
 /** The most that is kept for a part: a whole read never is. */
 const KEPT_AT_MOST = 32_768
 /** Beyond `KEPT_FOR_ANY`, a payload has to be this part of what is kept for it, with its header. */
@@ -18,7 +18,7 @@ export type OnShared = (memory: ArrayBufferLike) => void
  * that a copy goes into is in no cache: without it 64 messages of 64 bytes, or 16 of 1 KiB, cost a sixth less.
  */
 export class OwnChunk {
-  readonly #bytes: Buffer
+  readonly bytes: Buffer
   /** Its memory, and where it begins there; from the first payload on that stays in it. */
   #memory: ArrayBufferLike | null = null
   #offset = 0
@@ -27,7 +27,7 @@ export class OwnChunk {
 
   /** @param onShared told of the memory when several keep it, or one beside what is still to be parsed */
   constructor(bytes: Buffer, onShared: OnShared | undefined) {
-    this.#bytes = bytes
+    this.bytes = bytes
     this.#onShared = onShared
   }
 
@@ -36,17 +36,17 @@ export class OwnChunk {
    * is all of its memory, which would take 30 ns to ask.
    */
   mayKeep(frameBytes: number): boolean {
-    const { length } = this.#bytes
+    const { length } = this.bytes
     return length <= KEPT_FOR_ANY || (length <= KEPT_AT_MOST && length <= PART * frameBytes)
   }
 
   /** The payload that stands in `[start, end)`, for good. */
   part(start: number, end: number): Buffer {
     if (this.#memory === null) {
-      this.#memory = this.#bytes.buffer
-      this.#offset = this.#bytes.byteOffset
+      this.#memory = this.bytes.buffer
+      this.#offset = this.bytes.byteOffset
     }
-    if (end < this.#bytes.length) {
+    if (end < this.bytes.length) {
       this.#onShared?.(this.#memory)
       this.#onShared = undefined
     }
@@ -56,7 +56,7 @@ export class OwnChunk {
 
   /** Unmasks `[start, end)` where it stands. */
   unmask(start: number, end: number, key: number): void {
-    const bytes = this.#bytes
+    const bytes = this.bytes
     if (end - start >= WORDS_FROM || bytes.length < VIEW_FROM) mask(bytes, start, end, key)
     else {
       this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

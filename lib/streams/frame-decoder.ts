@@ -1,9 +1,23 @@
+import { markAsUntransferable } from 'node:worker_threads'
 import { RemoteProtocolError } from '../protocol/errors.js'
 import type { FrameSink, Parser } from '../protocol/frame.js'
 import { FrameParser } from '../protocol/frame-parser.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
 import { Opcode } from '../protocol/opcode.js'
+import { KEPT_FOR_ANY, OwnChunk } from '../protocol/own-chunk.js'
 import { failWhenRead, Transform, type TransformCallback } from './stream.js'
+
+/** A chunk of less may be a single frame, for which a copy of the chunk has no advantage. */
+const COPY_FROM = 512
+
+/**
+ * A copy of a chunk of which we do not know who else has it, since payloads may stay in that: one copy of 64 frames of 64 bytes costs
+ * a tenth of 64 copies. Of a longer one short payloads could not keep the memory.
+ */
+function ownCopy(chunk: Buffer): OwnChunk | null {
+  if (chunk.length < COPY_FROM || chunk.length > KEPT_FOR_ANY) return null
+  return new OwnChunk(Buffer.from(chunk), markAsUntransferable)
+}
 
 /** Which end of the connection we are: a server's frames are not masked, a client's are (RFC 6455 section 5.1). */
 export type Role = 'server' | 'client'
@@ -59,7 +73,11 @@ export class FrameDecoder extends Transform {
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
     // 5.5.1: nothing that comes behind a Close frame has a meaning.
-    if (!this.#isClosed) this.#parser.push(chunk, 0, this.#sink)
+    if (!this.#isClosed) {
+      const own = ownCopy(chunk)
+      if (own === null) this.#parser.push(chunk, 0, this.#sink)
+      else this.#parser.push(own.bytes, 0, this.#sink, own)
+    }
     failWhenRead(this, this.#parser.error, callback)
   }
 

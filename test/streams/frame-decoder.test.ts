@@ -54,6 +54,29 @@ for (const role of ['server', 'client'] as const) {
   })
 }
 
+t.test('a chunk with many frames is copied once, and left to whoever has it as it came', async t => {
+  const chunk = Buffer.concat(Array.from({ length: 100 }, (_, i) => maskedFrame(0x82, Buffer.alloc(64, i))))
+  const before = Buffer.from(chunk)
+  const decoder = new FrameDecoder()
+  const collected = collect<Frame>(decoder)
+  decoder.end(chunk)
+  const { items } = await collected
+  t.same(
+    items.map(({ payload }) => payload),
+    Array.from({ length: 100 }, (_, i) => Buffer.alloc(64, i)),
+  )
+  t.same(chunk, before)
+  const memory = items[0]?.payload.buffer as ArrayBuffer
+  t.ok(items.every(({ payload }) => payload.buffer === memory))
+  t.not(memory, chunk.buffer)
+  try {
+    structuredClone(memory, { transfer: [memory] })
+  } catch {
+    // Node 20 copies what may not be transferred, later ones refuse.
+  }
+  t.same(items[99]?.payload, Buffer.alloc(64, 99), 'nobody can transfer what belongs to several')
+})
+
 async function error(decoder: FrameDecoder, bytes: Buffer): Promise<string | undefined> {
   return (await decode(decoder, [bytes])).error?.code
 }
