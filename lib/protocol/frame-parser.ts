@@ -4,6 +4,7 @@ import { Frame, type FrameSink, headerLength, MAX_HEADER_BYTES, type Parser } fr
 import { mask, maskInto } from './mask.js'
 import { Opcode } from './opcode.js'
 import type { OwnChunk } from './own-chunk.js'
+import { SHORT_TEXT, TextRun } from './text-run.js'
 
 /** What a parser has to know of its endpoint. */
 export interface FrameParserOptions {
@@ -42,10 +43,11 @@ const KINDS: ReadonlyArray<'start' | 'continuation' | 'control' | undefined> = [
 
 const EMPTY = Buffer.alloc(0)
 
-/** The longest text, in bytes, that is decoded without a Buffer of its own. */
-const SHORT_TEXT = 1_024
 /** Where it is unmasked. */
 const SCRATCH: Buffer = Buffer.alloc(SHORT_TEXT)
+
+/** One for all: it is asked within a chunk, and looks anew where another came between. */
+const run = new TextRun()
 
 type ShortTextSink = Required<Pick<FrameSink, 'onShortText'>>
 
@@ -147,6 +149,8 @@ export class FrameParser implements Parser {
   #readShortText(chunk: Buffer, start: number, end: number, own: OwnChunk | null, sink: ShortTextSink): boolean {
     if (!this.#options.isMasked) return sink.onShortText(chunk, start, end)
     if (own !== null) {
+      const text = run.take(own, start, end, this.#maskingKey)
+      if (text !== null) return sink.onShortText(run.bytes, run.at - text.length, run.at, text)
       own.unmask(start, end, this.#maskingKey)
       return sink.onShortText(chunk, start, end)
     }

@@ -29,9 +29,9 @@ export interface FrameSink {
   onFrame(frame: Frame): boolean
   /**
    * Takes a whole text message that is short, in the place of `onFrame`. The bytes, `bytes[start, end)`, are used again
-   * behind the call.
+   * behind the call; `text` is what they say, where that is known already.
    */
-  onShortText?(bytes: Buffer, start: number, end: number): boolean
+  onShortText?(bytes: Buffer, start: number, end: number, text?: string): boolean
   /**
    * A data frame whose payload has only begun to arrive: `received` is all of it so far, unmasked. For text that is wrong
    * before its frame ends.

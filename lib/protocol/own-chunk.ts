@@ -58,9 +58,12 @@ export class OwnChunk {
   unmask(start: number, end: number, key: number): void {
     const bytes = this.bytes
     if (end - start >= WORDS_FROM || bytes.length < VIEW_FROM) mask(bytes, start, end, key)
-    else {
-      this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-      maskView(this.#view, start, end, key)
-    }
+    else maskView(this.view(), start, end, key)
+  }
+
+  /** All of it. */
+  view(): DataView {
+    this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+    return this.#view
   }
 }

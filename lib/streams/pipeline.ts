@@ -186,13 +186,13 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
   }
 
   /** Most text there is: without the Frame and the Buffer that only a stage would look at. */
-  onShortText(bytes: Buffer, start: number, end: number): boolean {
+  onShortText(bytes: Buffer, start: number, end: number, decoded?: string): boolean {
     if (this.#stages.length > 0) {
       const { isMasked } = this.#options
       return this.onFrame(new Frame(true, false, Opcode.text, isMasked, Buffer.from(bytes.subarray(start, end))))
     }
     this.framesReceived++
-    const text = decodeUtf8(bytes, start, end)
+    const text = decoded ?? decodeUtf8(bytes, start, end)
     return text === null ? this.#fail(new RemoteProtocolError('WS_ERR_INVALID_UTF8')) : this.onMessage(text)
   }
 
