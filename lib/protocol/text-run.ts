@@ -10,11 +10,11 @@ export const SHORT_TEXT: number = 1_024
 const TEXT = 0x81
 
 /**
- * Decodes short texts that came together at once, as far as they are ASCII: to ask Node for each of 64 bytes is an eighth of an echo.
+ * Decodes short texts that came together at once, as far as they are ASCII: to ask Node for each of 64 bytes is a fifth of an echo.
  * It looks ahead in a chunk and changes nothing there; whoever parses the chunk comes to the same frames, and checks them then.
  */
 export class TextRun {
-  /** The chunk, from which the texts from `at` on have not been taken. */
+  /** The chunk of which the texts from `at` on have not been taken; one that nobody goes on with is kept until the next run. */
   #own: OwnChunk | null = null
   #text = ''
   /** The texts, unmasked, and where the one ends that was taken last; each stands there as many bytes as it has characters. */
