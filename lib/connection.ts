@@ -7,7 +7,7 @@ import { type Handshake, pipelineOptions } from './handshake.js'
 import { type KeepAliveGroup, type KeptAlive, keepAlive } from './keep-alive.js'
 import { limitLifetime } from './lifetime.js'
 import { MessageFlow } from './message-flow.js'
-import { MessageWriter } from './message-writer.js'
+import { type MessageWriter, writerFor } from './message-writer.js'
 import type { ConnectionSettings } from './options.js'
 import type { SendCallback, SendOptions } from './outgoing.js'
 import { Pings } from './pings.js'
@@ -16,7 +16,6 @@ import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
 import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
-import { FrameWriter } from './streams/frame-writer.js'
 import { Pipeline } from './streams/pipeline.js'
 import type { PipelineOwner } from './streams/pipeline-owner.js'
 import type { WebSocket } from './websocket.js'
@@ -76,7 +75,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** What is sent. */
   get outbound(): MessageWriter {
-    this.#outbound ??= new MessageWriter(new FrameWriter(this.pipeline.socket, this.pipeline), this.handshake)
+    this.#outbound ??= writerFor(this.pipeline, this.handshake)
     return this.#outbound
   }
 

@@ -1,11 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { markAsUntransferable } from 'node:worker_threads'
 import { Compression } from './compression.js'
+import { claim } from './node-socket.js'
 import type { ConnectionSettings } from './options.js'
 import { Hixie76Parser } from './protocol/hixie76.js'
-import { OwnChunk } from './protocol/own-chunk.js'
 import type { DeflateParams } from './protocol/permessage-deflate.js'
 import type { Role } from './streams/frame-decoder.js'
 import type { PipelineOptions } from './streams/pipeline-owner.js'
@@ -72,15 +69,6 @@ function plainOptions(role: Role, settings: ConnectionSettings): PipelineOptions
   const made = { ...limits, isMasked, allowRsv1: false, claim }
   plain[role].set(settings, made)
   return made
-}
-
-/**
- * What Node reads from a socket is in memory of its own, and ours where nobody else listens. What another Duplex brings may be the
- * sender's, too.
- */
-function claim(chunk: Buffer, socket: Duplex): OwnChunk | null {
-  const isOurs = socket instanceof Socket && socket.listenerCount('data') === 1
-  return isOurs ? new OwnChunk(chunk, markAsUntransferable) : null
 }
 
 /** What permessage-deflate does on a connection, null where it was not agreed on. */

@@ -1,9 +1,11 @@
 import type { Handshake } from './handshake.js'
 import { Hixie76Writer } from './hixie76-writer.js'
+import { isNodeSocket } from './node-socket.js'
 import type { SendOptions } from './outgoing.js'
 import { Opcode } from './protocol/opcode.js'
 import type { Compressor } from './streams/deflate.js'
-import type { FrameWriter } from './streams/frame-writer.js'
+import { FrameWriter } from './streams/frame-writer.js'
+import type { Pipeline } from './streams/pipeline.js'
 
 /** Turns messages, and the parts of messages, into frames of the version and the extensions that were agreed on. */
 export class MessageWriter {
@@ -72,6 +74,12 @@ export class MessageWriter {
     const { compression } = this.#handshake
     return compression == null || this.#isFragmenting ? null : compression.for(payload, options)
   }
+}
+
+/** What sends on the connection of `pipeline`. */
+export function writerFor(pipeline: Pipeline, handshake: Handshake): MessageWriter {
+  const { socket } = pipeline
+  return new MessageWriter(new FrameWriter(socket, pipeline, isNodeSocket(socket)), handshake)
 }
 
 function bytesOf(payload: string | Buffer): Buffer {

@@ -1,6 +1,7 @@
 // Messages that came together share the memory in which they were read: what is done to one of them must not reach the others.
 import t from 'tap'
-import { maskedFrame } from './support/bytes.js'
+import type { Pipeline } from '../lib/streams/pipeline.js'
+import { maskedFrame, unmaskedFrame } from './support/bytes.js'
 import { upgradeRequest } from './support/raw-peer.js'
 import { deferred, dialRaw, readAnswer, serve } from './support/serving.js'
 
@@ -33,3 +34,26 @@ for (const [what, spoil] of [
     t.same(got, MESSAGES)
   })
 }
+
+t.test('answers that the operating system has taken leave their memory to the next ones', async t => {
+  const { server, port } = await serve(t)
+  const written: Buffer[] = []
+  server.on('connection', socket => {
+    const { socket: tcp } = socket.pipeline as Pipeline
+    const write = tcp.write.bind(tcp)
+    t.capture(tcp, 'write', (chunk: Buffer) => {
+      written.push(chunk)
+      return write(chunk)
+    })
+    socket.on('message', message => socket.send(message))
+  })
+  const peer = await dialRaw(t, port)
+  await peer.send(upgradeRequest())
+  await readAnswer(peer)
+  for (const message of MESSAGES.slice(0, 3)) {
+    await peer.send(maskedFrame(0x82, message))
+    t.same(await peer.read(2 + message.length), unmaskedFrame(0x82, message))
+  }
+  t.equal(written.length, 3)
+  t.equal(new Set(written).size, 1)
+})

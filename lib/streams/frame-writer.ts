@@ -4,6 +4,7 @@ import { mask, maskInto, nextMaskingKey } from '../protocol/mask.js'
 import type { Opcode } from '../protocol/opcode.js'
 import { type Gatherer, gather } from './gathering.js'
 import { forgetSharedFrame, sharedFrame } from './shared-frame.js'
+import { Slab, type SlabOwner } from './slab.js'
 import type { Duplex } from './stream.js'
 
 /** Told when what it stands for was handed to the operating system, or will never be. */
@@ -13,16 +14,11 @@ export type FlushCallback = (error?: Error | null) => void
 const COPY_UP_TO = 4_096
 /** Text up to this many characters, each of at most three bytes, is encoded right into the slab. */
 const SHORT_TEXT = 1_024
-const SLAB_BYTES = 65_536
 /** This many bytes of one tick are written before the tick ends. */
 const FLUSH_AT = 65_536
 
-/** Where the frames of a tick are gathered, by one writer at a time; what has been written is never touched again. */
-let slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
-/** Its memory: a part of it takes half the time from there. */
-let slabMemory = slab.buffer
-let slabUsed = 0
-let slabOwner: FrameWriter | null = null
+/** Where all of them gather their frames. */
+const slab = new Slab()
 
 /** Who knows what has come on a connection. */
 export interface Input {
@@ -33,7 +29,7 @@ export interface Input {
 const NO_INPUT: Input = { hasMore: false }
 
 /** Writes the frames of one connection to its socket: all that come in one tick leave in one write. */
-export class FrameWriter implements Gatherer {
+export class FrameWriter implements Gatherer, SlabOwner {
   /** Bytes of all frames so far, those that still wait included. */
   bytesSent = 0
   /** Whether the socket wants no more for now, or is gone, as it said to the last write. */
@@ -41,10 +37,9 @@ export class FrameWriter implements Gatherer {
 
   readonly #socket: Duplex
   readonly #input: Input
+  readonly #isCopying: boolean
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
   #parts: Buffer[] | null = null
-  /** Where that part begins in the slab, -1 where there is none. */
-  #openFrom = -1
   #pendingBytes = 0
   /**
    * What the socket had not given away behind the last write. Each question to a socket takes 20 ns: its prototype is one of those
@@ -54,10 +49,14 @@ export class FrameWriter implements Gatherer {
   #callbacks: FlushCallback[] | null = null
   #isWaiting = false
 
-  /** @param input what comes on the same connection, and may be answered */
-  constructor(socket: Duplex, input: Input = NO_INPUT) {
+  /**
+   * @param input what comes on the same connection, and may be answered
+   * @param isCopying whether what the socket has taken, and does not hold, is a copy: the memory serves again
+   */
+  constructor(socket: Duplex, input: Input = NO_INPUT, isCopying = false) {
     this.#socket = socket
     this.#input = input
+    this.#isCopying = isCopying
   }
 
   /** Bytes that the operating system has not taken. */
@@ -96,20 +95,21 @@ export class FrameWriter implements Gatherer {
     const { length } = payload
     const bytes = headerLength(length, isMasked) + length
     const isCopied = bytes <= COPY_UP_TO
-    let at = this.#reserve(isCopied ? bytes : bytes - length)
-    at = writeHeader(slab, at, fin, rsv1, opcode, isMasked, length)
+    let at = slab.reserve(this, isCopied ? bytes : bytes - length)
+    const { bytes: memory } = slab
+    at = writeHeader(memory, at, fin, rsv1, opcode, isMasked, length)
     let key = 0
     if (isMasked) {
       key = nextMaskingKey()
-      at = slab.writeInt32BE(key, at)
+      at = memory.writeInt32BE(key, at)
     }
-    slabUsed = at
     if (isCopied) {
-      slabUsed += length
-      if (isMasked) maskInto(payload, 0, length, slab, at, key)
-      else slab.set(payload, at)
+      slab.used = at + length
+      if (isMasked) maskInto(payload, 0, length, memory, at, key)
+      else memory.set(payload, at)
     } else {
-      this.#seal()
+      slab.used = at
+      this.seal()
       this.#add(isMasked ? masked(payload, key) : payload)
     }
     this.#schedule(bytes)
@@ -118,7 +118,7 @@ export class FrameWriter implements Gatherer {
 
   /** Writes bytes that need no frame of RFC 6455. */
   writeBytes(bytes: Buffer): void {
-    this.#seal()
+    this.seal()
     this.#add(bytes)
     this.#schedule(bytes.length)
   }
@@ -133,23 +133,23 @@ export class FrameWriter implements Gatherer {
   /** Writes what has been gathered. */
   flush(): void {
     forgetSharedFrame()
-    if (this.#parts === null && this.#callbacks === null) {
-      // Most often there is one part, and nobody waits for it.
+    const callbacks = this.#callbacks
+    this.#callbacks = null
+    if (this.#parts === null) {
+      // Most often there is one part.
       const part = this.#takeOpen()
       this.#pendingBytes = 0
-      if (part !== null) this.#write(part)
+      if (part !== null || callbacks !== null) this.#write(part ?? EMPTY, callbacks)
       return
     }
-    this.#seal()
+    this.seal()
     const parts = this.#parts
-    const callbacks = this.#callbacks
     this.#pendingBytes = 0
     this.#parts = null
-    this.#callbacks = null
-    const last = parts === null ? -1 : parts.length - 1
+    const last = parts.length - 1
     if (last > 0) this.#socket.cork()
-    for (let i = 0; i < last; i++) this.#socket.write(parts?.[i])
-    this.#write(parts?.[last] ?? EMPTY, callbacks)
+    for (let i = 0; i < last; i++) this.#socket.write(parts[i])
+    this.#write(parts[last] as Buffer, callbacks)
     if (last > 0) this.#socket.uncork()
   }
 
@@ -160,7 +160,7 @@ export class FrameWriter implements Gatherer {
 
   /** Forgets what has not been written: the connection is gone. Who waits for it is told why; most often that is nobody. */
   discard(error: () => Error): void {
-    this.#seal()
+    this.seal()
     this.#parts = null
     this.#pendingBytes = 0
     const callbacks = this.#callbacks
@@ -168,58 +168,46 @@ export class FrameWriter implements Gatherer {
     if (callbacks !== null) callAll(callbacks, error())
   }
 
-  #write(part: Buffer, callbacks: FlushCallback[] | null = null): void {
-    const told = callbacks === null ? undefined : (error?: Error | null): void => callAll(callbacks, error)
-    this.isRefused = !this.#socket.write(part, told)
-    this.#unwrittenBytes = this.#socket.writableLength
-  }
-
-  /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */
-  #writeShortText(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, text: string): number {
-    const start = this.#reserve(MAX_HEADER_BYTES + 3 * text.length)
-    // Where the payload stands if it is ASCII, as most text is.
-    const guess = start + headerLength(text.length, isMasked)
-    const length = slab.write(text, guess)
-    const actual = start + headerLength(length, isMasked)
-    if (actual !== guess) slab.copyWithin(actual, guess, guess + length)
-    const at = writeHeader(slab, start, fin, rsv1, opcode, isMasked, length)
-    if (isMasked) {
-      const key = nextMaskingKey()
-      slab.writeInt32BE(key, at)
-      mask(slab, actual, actual + length, key)
-    }
-    slabUsed = actual + length
-    return slabUsed - start
-  }
-
-  /** Returns where `length` bytes of this writer may stand in the slab, behind its own if possible. */
-  #reserve(length: number): number {
-    if (slabUsed + length > SLAB_BYTES || slabOwner !== this) {
-      if (slabOwner !== null) slabOwner.#seal()
-      if (slabUsed + length > SLAB_BYTES) {
-        slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-        slabMemory = slab.buffer
-        slabUsed = 0
-      }
-      slabOwner = this
-      this.#openFrom = slabUsed
-    }
-    return slabUsed
-  }
-
   /** Ends the open part. */
-  #seal(): void {
+  seal(): void {
     const part = this.#takeOpen()
     if (part !== null) this.#add(part)
   }
 
+  #write(part: Buffer, callbacks: FlushCallback[] | null): void {
+    const told = callbacks === null ? undefined : (error?: Error | null): void => callAll(callbacks, error)
+    this.isRefused = !this.#socket.write(part, told)
+    this.#unwrittenBytes = this.#socket.writableLength
+    if (this.#unwrittenBytes === 0 && this.#isCopying) slab.giveBack(part)
+  }
+
+  /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */
+  #writeShortText(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, text: string): number {
+    const start = slab.reserve(this, MAX_HEADER_BYTES + 3 * text.length)
+    const { bytes: memory } = slab
+    // Where the payload stands if it is ASCII, as most text is.
+    const guess = start + headerLength(text.length, isMasked)
+    const length = memory.write(text, guess)
+    const actual = start + headerLength(length, isMasked)
+    if (actual !== guess) memory.copyWithin(actual, guess, guess + length)
+    const at = writeHeader(memory, start, fin, rsv1, opcode, isMasked, length)
+    if (isMasked) {
+      const key = nextMaskingKey()
+      memory.writeInt32BE(key, at)
+      mask(memory, actual, actual + length, key)
+    }
+    slab.used = actual + length
+    return slab.used - start
+  }
+
   /** What stands in the slab. Where the socket is backed up it is copied, since ten bytes must not pin the whole slab. */
   #takeOpen(): Buffer | null {
-    if (slabOwner !== this) return null
-    slabOwner = null
-    const part = Buffer.from(slabMemory, this.#openFrom, slabUsed - this.#openFrom)
+    const part = slab.take(this)
     const isBackedUp = this.#unwrittenBytes > 0 && this.#socket.writableLength > 0
-    return isBackedUp ? Buffer.from(part) : part
+    if (part === null || !isBackedUp) return part
+    const copy = Buffer.from(part)
+    slab.giveBack(part)
+    return copy
   }
 
   #add(part: Buffer): void {
