@@ -14,7 +14,7 @@ import { Pings } from './pings.js'
 import { CloseCode, closeCodeOf } from './protocol/close-code.js'
 import { encodeClosePayload } from './protocol/close-payload.js'
 import { type ConnectionEvent, type ConnectionState, nextState } from './protocol/connection-state.js'
-import { ConnectionClosedError, RemoteProtocolError } from './protocol/errors.js'
+import { closedError, RemoteProtocolError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import { Pipeline } from './streams/pipeline.js'
 import type { PipelineOwner } from './streams/pipeline-owner.js'
@@ -46,7 +46,9 @@ export class Connection implements PipelineOwner, KeptAlive {
   #earlierBytes = 0
   #earlierMessages = 0
   #state: ConnectionState = 'open'
+  /** Made for the first ping or pong, and let go with the last. */
   #pings: Pings | null = null
+  #latencyMs: number | null = null
   #closeTimer: NodeJS.Timeout | null = null
   #keepAlive: KeepAliveGroup | null = null
   #onGone: Set<() => void> | null = null
@@ -106,7 +108,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** Milliseconds of the last round trip of a ping, NaN before there was one. */
   get latency(): number {
-    return this.#pings?.roundTrips.latencyMs ?? Number.NaN
+    return this.#latencyMs ?? Number.NaN
   }
 
   /** Whether we are the ones that hold the peer back. */
@@ -246,9 +248,11 @@ export class Connection implements PipelineOwner, KeptAlive {
   }
 
   onPong(payload: Buffer): void {
-    this.#pings?.roundTrips.answer(payload)
+    const latencyMs = this.#pings?.roundTrips.answer(payload) ?? Number.NaN
+    if (latencyMs >= 0) this.#latencyMs = latencyMs
     this.#websocket.emitControl('pong', payload)
-    // A connection that is only pinged has no need of a writer in between: that is 150 bytes.
+    // A connection that is only pinged has no need of either in between: that is a quarter of a kilobyte.
+    if (this.#pings?.isAtRest === true) this.#pings = null
     if (this.#outbound?.isAtRest !== true) return
     this.#earlierBytes += this.#outbound.frames.bytesSent
     this.#earlierMessages += this.#outbound.messagesSent
@@ -318,10 +322,7 @@ export class Connection implements PipelineOwner, KeptAlive {
 
   /** What the end of this connection is for those that still wait for something. */
   closedError(): Error {
-    if (this.error instanceof RemoteProtocolError) return this.error
-    const wasClean = this.error === null && this.closeCode !== CloseCode.abnormal
-    const cause = this.error === null ? undefined : { cause: this.error }
-    return new ConnectionClosedError(this.closeCode, this.closeReason, wasClean, cause)
+    return closedError(this.closeCode, this.closeReason, this.error)
   }
 
   /** The way of the messages that come. */

@@ -16,7 +16,7 @@ function probePayload(): Buffer {
   return probe
 }
 
-/** The pings and pongs of a connection (RFC 6455 sections 5.5.2 and 5.5.3), in both directions; made with the first one. */
+/** The pings and pongs of a connection (RFC 6455 sections 5.5.2 and 5.5.3), in both directions, while there are any. */
 export class Pings {
   readonly roundTrips: RoundTrips = new RoundTrips()
   readonly #connection: Connection
@@ -24,6 +24,11 @@ export class Pings {
 
   constructor(connection: Connection) {
     this.#connection = connection
+  }
+
+  /** Whether nothing waits: others would go on in the same way. */
+  get isAtRest(): boolean {
+    return this.#pendingPong === null && this.roundTrips.isAtRest
   }
 
   /** Sends a ping; resolves with the milliseconds until its pong, with NaN where hixie-76 has neither. */

@@ -14,10 +14,8 @@ const MAX_WAITING = 256
 /** What most connections have of them, most of the time. */
 const NONE: readonly RoundTrip[] = []
 
-/** The pings of a connection that have not been answered, in their order, and how long the last answer took. */
+/** The pings of a connection that have not been answered, in their order. */
 export class RoundTrips {
-  /** Milliseconds of the last round trip, NaN before there was one. */
-  latencyMs: number = Number.NaN
   #waiting: readonly RoundTrip[] = NONE
 
   /**
@@ -38,14 +36,24 @@ export class RoundTrips {
     this.#add({ payload, startedAt: performance.now() })
   }
 
-  /** A pong came. The peer may answer only the latest of several pings (RFC 6455 section 5.5.3): those before end with it. */
-  answer(payload: Buffer): void {
+  /** Whether none waits for its pong. */
+  get isAtRest(): boolean {
+    return this.#waiting.length === 0
+  }
+
+  /**
+   * A pong came. The peer may answer only the latest of several pings (RFC 6455 section 5.5.3): those before end with it.
+   * Returns the milliseconds that it took, NaN where no ping asked for it.
+   */
+  answer(payload: Buffer): number {
     const at = this.#waiting.findIndex(trip => trip.payload.equals(payload))
     const now = performance.now()
+    let latencyMs = Number.NaN
     for (const trip of this.#take(at + 1)) {
-      this.latencyMs = now - trip.startedAt
-      trip.resolve?.(this.latencyMs)
+      latencyMs = now - trip.startedAt
+      trip.resolve?.(latencyMs)
     }
+    return latencyMs
   }
 
   /** The connection is gone. */

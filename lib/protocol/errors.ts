@@ -2,6 +2,7 @@
  * Every error that sluice raises, in one table: code → where the rule stands, the close code that goes to the peer, and
  * the sentence. docs/errors.md has a row for each; a test holds the page to this table.
  */
+import { CloseCode } from './close-code.js'
 
 /** A row of the table of errors. */
 export interface ErrorRow {
@@ -296,6 +297,13 @@ export class ConnectionClosedError extends WebSocketError {
     this.reason = reason
     this.wasClean = wasClean
   }
+}
+
+/** What the end of a connection is for those that still wait for something; `error` is why it failed, where it did. */
+export function closedError(code: number, reason: string, error: Error | null): Error {
+  if (error instanceof RemoteProtocolError) return error
+  const wasClean = error === null && code !== CloseCode.abnormal
+  return new ConnectionClosedError(code, reason, wasClean, error === null ? undefined : { cause: error })
 }
 
 /** A wrong option, as Node reports one: a TypeError with a `code`. */
