@@ -10,9 +10,6 @@ const LARGE_ROUNDS = 5
 const SYSTEM_ROUNDS = 7
 const base = 'ws'
 
-/** The resident size of a process is one of two, 0.7 KiB a connection apart, with the same on the heap. */
-const MEMORY_ROUNDS = 7
-
 /** Each line is passed once a connection: it takes ten thousand of them until the server runs compiled code. */
 const WARM_HANDSHAKES_MS = 4_000
 
@@ -135,7 +132,7 @@ const MEMORY: readonly Scenario[] = [
     work: { ...echo(9_800, 0, 64), awaitsPing: true },
     candidates: pair('ping'),
   },
-].map(each => ({ ...each, load: 'crowd', base, rounds: MEMORY_ROUNDS }) as const)
+].map(each => ({ ...each, load: 'crowd', base }) as const)
 
 export const SCENARIOS: readonly Scenario[] = [...ECHOES, ...LARGE, ...OTHERS, ...MEMORY]
 
