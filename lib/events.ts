@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { callListeners } from './call-listeners.js'
 import { MessageIterator } from './message-iterator.js'
@@ -57,13 +58,12 @@ function flagsOf(kind: 'text' | 'binary', isMasked: boolean): MessageFlags {
   return FLAGS[kind][isMasked ? 1 : 0]
 }
 
-function emitMessage(socket: EventedDuplex, data: Message): void {
-  socket.emit('message', data, flagsOf(typeof data === 'string' ? 'text' : 'binary', socket.isPeerMasked))
-}
+/** What `emit` is where nobody has put something else in its place. */
+const emit: unknown = Reflect.get(EventEmitter.prototype, 'emit')
 
 /** The one `'data'` listener behind all `'message'` listeners of a connection. */
 function onData(this: EventedDuplex, data: Message): void {
-  callListeners(() => emitMessage(this, data))
+  callListeners(() => this.emitMessage(data))
 }
 
 export interface EventedDuplex {
@@ -81,6 +81,8 @@ export abstract class EventedDuplex extends LateDuplex {
   #isListening = false
   /** How many listen to `'data'`: to look them up takes 13 ns a message. */
   #dataListeners = 0
+  /** Who listens to `'message'`, where it is one. */
+  #listener: Listener<'message'> | null = null
 
   /** Somebody is about to pipe into this stream. */
   protected abstract expectSource(): void
@@ -97,9 +99,16 @@ export abstract class EventedDuplex extends LateDuplex {
     if (!isFlowing || this.readableLength > 0 || !this.readable) return this.push(message)
     if (this.#dataListeners === 0) return this.push(message)
     // Nobody listens to 'data' but those behind `onData`.
-    if (this.#isListening && this.#dataListeners === 1) emitMessage(this, message as Message)
+    if (this.#isListening && this.#dataListeners === 1) this.emitMessage(message as Message)
     else this.emit('data', message as Message)
     return true
+  }
+
+  /** Tells of a message. One listener is called as `emit` does, which looks it up first: a hundredth of an echo. @internal */
+  emitMessage(data: Message): void {
+    const flags = flagsOf(typeof data === 'string' ? 'text' : 'binary', this.isPeerMasked)
+    if (this.#listener !== null && this.emit === emit) Reflect.apply(this.#listener, this, [data, flags])
+    else this.emit('message', data, flags)
   }
 
   /** Tells of a ping or pong. A flood of pings that nobody listens to leaves less garbage behind. @internal */
@@ -154,7 +163,7 @@ export abstract class EventedDuplex extends LateDuplex {
     // Without an argument EventEmitter asks whether there is one, not what it is.
     if (event === undefined) super.removeAllListeners()
     else super.removeAllListeners(event)
-    this.#count(event ?? 'data')
+    this.#count(event)
     // With the others went the listener behind them.
     if (event === undefined || event === 'data') this.#isListening = false
     if (event === 'data') this.#listen('message')
@@ -167,8 +176,14 @@ export abstract class EventedDuplex extends LateDuplex {
     return this.on('data', onData)
   }
 
-  #count(event: string | symbol): void {
-    if (event === 'data') this.#dataListeners = this.listenerCount('data')
+  /** @param event whose listeners have changed; all where it is undefined */
+  #count(event: string | symbol | undefined): void {
+    if (event === undefined || event === 'data') this.#dataListeners = this.listenerCount('data')
+    if (event !== undefined && event !== 'message') return
+    const [listener, ...others] = this.rawListeners('message') as Listener<'message'>[]
+    // Where rejections are to be captured, `emit` does that.
+    const isOnly = others.length === 0 && !EventEmitter.captureRejections
+    this.#listener = isOnly ? (listener ?? null) : null
   }
 
   #unlisten(): this {

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import type { WebSocket } from '../lib/index.js'
 import { memoryEnds } from './support/websockets.js'
@@ -166,4 +166,62 @@ t.test('ping and pong: their data is a Buffer, and their flags', async t => {
   const unsolicited = once(server, 'pong')
   client.pong()
   t.same(await unsolicited, [Buffer.alloc(0), { binary: true, masked: true }])
+})
+
+t.test('whoever listens is told, each time, whoever came and went between', async t => {
+  const { client, server } = memoryEnds()
+  const told: string[] = []
+  const listeners = ['a', 'b', 'c'].map(
+    name =>
+      function tell(this: unknown): void {
+        told.push(this === server ? name : 'called on something else')
+      },
+  ) as [() => void, () => void, () => void]
+  const [a, b, c] = listeners
+  const steps: [what: () => void, expected: string][] = [
+    [() => server.on('message', a), 'a'],
+    [() => server.on('message', b), 'ab'],
+    [() => server.off('message', a), 'b'],
+    [() => server.prependOnceListener('message', c), 'cb'],
+    [() => {}, 'b'],
+    [() => server.addListener('message', b), 'bb'],
+    [() => server.removeAllListeners('message').once('message', c), 'c'],
+    [() => server.on('message', a), 'a'],
+    [() => server.removeAllListeners().on('message', b), 'b'],
+  ]
+  for (const [change, expected] of steps) {
+    change()
+    client.send('message')
+    await settle(client)
+    t.equal(told.splice(0).join(''), expected)
+  }
+})
+
+t.test('an emit of somebody else is called for each message', async t => {
+  const { client, server } = memoryEnds()
+  const seen: unknown[] = []
+  server.on('message', data => seen.push(`heard ${data}`))
+  const emit = server.emit.bind(server) as (...args: unknown[]) => boolean
+  server.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (event === 'message') seen.push(`emitted ${args[0]}`)
+    return emit(event, ...args)
+  }
+  client.send('a')
+  await settle(client)
+  t.same(seen, ['emitted a', 'heard a'])
+})
+
+t.test('where rejections are captured, that of a listener is an error', async t => {
+  EventEmitter.captureRejections = true
+  t.teardown(() => {
+    EventEmitter.captureRejections = false
+  })
+  const { client, server } = memoryEnds()
+  client.on('error', () => {})
+  server.on('message', async () => {
+    await Promise.reject(new Error('from a listener'))
+  })
+  const failed = once(server, 'error')
+  client.send('a')
+  t.match(await failed, [{ message: 'from a listener' }])
 })
