@@ -1,6 +1,6 @@
 import type { Handshake } from './handshake.js'
 import { Hixie76Writer } from './hixie76-writer.js'
-import { isNodeSocket } from './node-socket.js'
+import { copyingWrite } from './node-socket.js'
 import type { SendOptions } from './outgoing.js'
 import { Opcode } from './protocol/opcode.js'
 import type { Compressor } from './streams/deflate.js'
@@ -79,7 +79,7 @@ export class MessageWriter {
 /** What sends on the connection of `pipeline`. */
 export function writerFor(pipeline: Pipeline, handshake: Handshake): MessageWriter {
   const { socket } = pipeline
-  return new MessageWriter(new FrameWriter(socket, pipeline, isNodeSocket(socket)), handshake)
+  return new MessageWriter(new FrameWriter(socket, pipeline, copyingWrite(socket)), handshake)
 }
 
 function bytesOf(payload: string | Buffer): Buffer {

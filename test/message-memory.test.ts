@@ -40,11 +40,11 @@ t.test('answers that the operating system has taken leave their memory to the ne
   const written: Buffer[] = []
   server.on('connection', socket => {
     const { socket: tcp } = socket.pipeline as Pipeline
-    const write = tcp.write.bind(tcp)
-    t.capture(tcp, 'write', (chunk: Buffer) => {
+    const write = tcp._write.bind(tcp)
+    tcp._write = (chunk: Buffer, encoding, callback) => {
       written.push(chunk)
-      return write(chunk)
-    })
+      write(chunk, encoding, callback)
+    }
     socket.on('message', message => socket.send(message))
   })
   const peer = await dialRaw(t, port)

@@ -37,7 +37,7 @@ export class FrameWriter implements Gatherer, SlabOwner {
 
   readonly #socket: Duplex
   readonly #input: Input
-  readonly #isCopying: boolean
+  readonly #copyingWrite: unknown
   /** What is to be written when the tick ends, but for the last part, which is still open in the slab. */
   #parts: Buffer[] | null = null
   #pendingBytes = 0
@@ -51,12 +51,13 @@ export class FrameWriter implements Gatherer, SlabOwner {
 
   /**
    * @param input what comes on the same connection, and may be answered
-   * @param isCopying whether what the socket has taken, and does not hold, is a copy: the memory serves again
+   * @param copyingWrite the `write` with which what the socket has taken, and does not hold, is a copy: the memory serves again.
+   *   Somebody who puts another one in its place may keep what is written.
    */
-  constructor(socket: Duplex, input: Input = NO_INPUT, isCopying = false) {
+  constructor(socket: Duplex, input: Input = NO_INPUT, copyingWrite: unknown = null) {
     this.#socket = socket
     this.#input = input
-    this.#isCopying = isCopying
+    this.#copyingWrite = copyingWrite
   }
 
   /** Bytes that the operating system has not taken. */
@@ -176,9 +177,10 @@ export class FrameWriter implements Gatherer, SlabOwner {
 
   #write(part: Buffer, callbacks: FlushCallback[] | null): void {
     const told = callbacks === null ? undefined : (error?: Error | null): void => callAll(callbacks, error)
+    const isCopied = this.#socket.write === this.#copyingWrite
     this.isRefused = !this.#socket.write(part, told)
     this.#unwrittenBytes = this.#socket.writableLength
-    if (this.#unwrittenBytes === 0 && this.#isCopying) slab.giveBack(part)
+    if (this.#unwrittenBytes === 0 && isCopied) slab.giveBack(part)
   }
 
   /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */

@@ -45,7 +45,7 @@ t.test('memory that serves again is not what a socket still holds', async () => 
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
       const all = [0, 1, 2].map(() => {
         const socket = new CopyingSocket()
-        return { socket, writer: new FrameWriter(socket, undefined, true), sent: [] as Buffer[] }
+        return { socket, writer: new FrameWriter(socket, undefined, socket.write), sent: [] as Buffer[] }
       })
       for (const [n, { at, what, length }] of steps.entries()) {
         const { socket, writer, sent } = all[at] as (typeof all)[0]
@@ -71,7 +71,7 @@ t.test('memory that serves again is not what a socket still holds', async () => 
 t.test('memory serves again where the socket copies, and not where it may hand it on', async t => {
   for (const isCopying of [true, false]) {
     const socket = new SlowSocket()
-    const writer = new FrameWriter(socket, undefined, isCopying)
+    const writer = new FrameWriter(socket, undefined, isCopying ? socket.write : null)
     for (let i = 0; i < 3; i++) {
       writer.writeFrame(true, false, Opcode.text, false, 'ten bytes!')
       writer.flush()
@@ -79,4 +79,20 @@ t.test('memory serves again where the socket copies, and not where it may hand i
     t.equal(new Set(socket.writes.map(({ byteOffset }) => byteOffset)).size, isCopying ? 1 : 3)
     await tick()
   }
+})
+
+t.test('who puts a write of their own in the place of that of the socket may keep what is written', async t => {
+  const socket = new CopyingSocket()
+  const writer = new FrameWriter(socket, undefined, socket.write)
+  const kept: Buffer[] = []
+  const write = socket.write.bind(socket)
+  for (let i = 0; i < 3; i++) {
+    writer.writeFrame(true, false, Opcode.text, false, `message ${i}`)
+    writer.flush()
+    // Later than the first, as somebody may come.
+    socket.write = ((chunk: Buffer) => kept.push(chunk) > 0) as typeof socket.write
+  }
+  for (const chunk of kept) write(chunk)
+  t.same(socket.bytes, Buffer.concat([0, 1, 2].map(i => unmaskedFrame(0x81, `message ${i}`))))
+  await tick()
 })
