@@ -57,6 +57,17 @@ t.test('what is not ASCII, or stands alone, is left to be decoded by itself', as
   t.equal(take(run, alone.own, alone.pieces[0] as Piece), null)
 })
 
+t.test('a chunk that ends inside of a frame is looked at no further than it goes', async t => {
+  const { before, pieces } = chunkOf(['first', 'second', 'x'.repeat(126), 'last'])
+  for (let cut = (pieces[0] as Piece).end; cut <= before.length; cut++) {
+    const own = new OwnChunk(ownCopy(before.subarray(0, cut)), undefined)
+    const run = new TextRun()
+    const whole = pieces.filter(({ end }) => end <= cut)
+    const taken = whole.map(piece => take(run, own, piece))
+    t.same(taken, whole.length === 1 ? [null] : whole.map(({ text }) => text))
+  }
+})
+
 t.test('no more is decoded at once than 8 KiB', async t => {
   const { own, pieces } = chunkOf(Array<string>(20).fill('x'.repeat(1_000)))
   const run = new TextRun()
