@@ -46,7 +46,7 @@ export class Connection implements PipelineOwner, KeptAlive {
   #earlierBytes = 0
   #earlierMessages = 0
   #state: ConnectionState = 'open'
-  /** Made for the first ping or pong, and let go with the last. */
+  /** Made with a ping or pong, and let go when a pong comes and nothing waits. */
   #pings: Pings | null = null
   #latencyMs: number | null = null
   #closeTimer: NodeJS.Timeout | null = null
