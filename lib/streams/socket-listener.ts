@@ -1,5 +1,5 @@
 import { type ChunkListener, gatherWhile } from './gathering.js'
-import { FULL_READ, keepMemory } from './keep-memory.js'
+import { LARGE_READ, keepMemory } from './keep-memory.js'
 import type { Duplex } from './stream.js'
 
 /** Who hears what happens on a socket. */
@@ -25,7 +25,7 @@ type Heard = Duplex & { [kListener]: SocketListener }
 
 // One handler of each kind for all connections: a closure a connection would cost memory on each of them.
 function onData(this: Heard, chunk: Buffer): void {
-  if (chunk.length === FULL_READ) keepMemory()
+  if (chunk.length >= LARGE_READ) keepMemory()
   gatherWhile(this[kListener], chunk, this)
 }
 function onEnd(this: Heard): void {
