@@ -10,8 +10,11 @@ import type { Duplex } from './stream.js'
 /** Told when what it stands for was handed to the operating system, or will never be. */
 export type FlushCallback = (error?: Error | null) => void
 
-/** Frames up to this many bytes are copied together; a larger payload goes out behind its header, without a copy. */
-const COPY_UP_TO = 4_096
+/**
+ * Payloads up to this many bytes are copied behind their headers; a larger one goes out as a part of its own, without a copy. That
+ * costs more than to copy 8 KiB, and from 16 KiB on as much.
+ */
+const COPY_UP_TO = 8_192
 /** Text up to this many characters, each of at most three bytes, is encoded right into the slab. */
 const SHORT_TEXT = 1_024
 /** This many bytes of one tick are written before the tick ends. */
@@ -95,7 +98,7 @@ export class FrameWriter implements Gatherer, SlabOwner {
     }
     const { length } = payload
     const bytes = headerLength(length, isMasked) + length
-    const isCopied = bytes <= COPY_UP_TO
+    const isCopied = length <= COPY_UP_TO
     let at = slab.reserve(this, isCopied ? bytes : bytes - length)
     const { bytes: memory } = slab
     at = writeHeader(memory, at, fin, rsv1, opcode, isMasked, length)
