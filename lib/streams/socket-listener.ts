@@ -1,5 +1,5 @@
 import { type ChunkListener, gatherWhile } from './gathering.js'
-import { LARGE_READ, keepMemory } from './keep-memory.js'
+import { keepMemory, LARGE_READ } from './keep-memory.js'
 import type { Duplex } from './stream.js'
 
 /** Who hears what happens on a socket. */
