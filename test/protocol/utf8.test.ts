@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { isUtf8 } from 'node:buffer'
+import { isUtf8, transcode } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeUtf8, Utf8Validator } from '../../lib/protocol/utf8.js'
+import { decodeUtf8, makeDecodeUtf8, Utf8Validator } from '../../lib/protocol/utf8.js'
 import { byteByByte, cutAt, hex } from '../support/bytes.js'
 
 /** Either side of every border that RFC 3629 section 4 draws between bytes. */
@@ -10,6 +10,23 @@ const BORDERS = [...hex('00 41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee e
 
 /** Bytes that end any character that has begun well. */
 const ENDINGS = ['', '80', '90', 'a0'].flatMap(a => ['', '80'].flatMap(b => ['', '80'].map(c => hex(a + b + c))))
+
+/** Those of every version of Node. */
+const DECODERS = [decodeUtf8, makeDecodeUtf8(transcode), makeDecodeUtf8(undefined)]
+const AHEAD = Buffer.alloc(600, 'sluice ')
+
+/** What every decoder makes of the bytes, be it by themselves or at the end of a long text. */
+function decode(bytes: Buffer): string | null {
+  const long = Buffer.concat([AHEAD, bytes, AHEAD])
+  const texts = DECODERS.flatMap(decode => [
+    decode(bytes),
+    decode(long)?.slice(AHEAD.length, -AHEAD.length) ?? null,
+    decode(long, 1, AHEAD.length + bytes.length)?.slice(AHEAD.length - 1) ?? null,
+  ])
+  const [text = null] = texts
+  for (const other of texts) assert.equal(other, text)
+  return text
+}
 
 /** Whether anything could still follow that makes the bytes a text: judged by trying, and not by a table like ours. */
 function canBecomeText(bytes: Buffer): boolean {
@@ -47,7 +64,7 @@ t.test('3629, 3 and 4: the first and last character of every length', async t =>
   ]
   for (const text of [...texts, '\ufeffa', 'κόσμε', 'a\ufffd', 'Grüße, 世界 🌍']) {
     const bytes = Buffer.from(text)
-    t.equal(decodeUtf8(bytes), text)
+    t.equal(decode(bytes), text)
     for (const pieces of [[bytes], byteByByte(bytes), [bytes, Buffer.alloc(0)]]) t.equal(misjudged(pieces), '')
   }
 })
@@ -81,7 +98,7 @@ t.test('3629: what is not UTF-8, and the byte at which that is known', async t =
   ]
   for (const [digits, at] of vectors) {
     const bytes = hex(digits)
-    t.equal(decodeUtf8(bytes), null, digits)
+    t.equal(decode(bytes), null, digits)
     const validator = new Utf8Validator()
     const verdicts = byteByByte(bytes.subarray(0, at + 1)).map(byte => validator.push(byte))
     t.same(verdicts, [...Array(at).fill(true), false], `${digits}: byte by byte, at ${at}`)
@@ -95,7 +112,7 @@ t.test('a character that the end cuts is not UTF-8', async t => {
     const validator = new Utf8Validator()
     t.equal(validator.push(hex(digits)), true)
     t.equal(validator.isComplete, false)
-    t.equal(decodeUtf8(hex(digits)), null)
+    t.equal(decode(hex(digits)), null)
   }
 })
 
@@ -109,7 +126,7 @@ t.test('every sequence of up to three border bytes, byte by byte and in one piec
   for (const sequence of sequences) {
     const bytes = Buffer.from(sequence)
     wrong ||= misjudged(byteByByte(bytes)) || misjudged([bytes])
-    if ((decodeUtf8(bytes) === null) === isUtf8(bytes)) wrong ||= `decodeUtf8 of ${bytes.toString('hex')}`
+    if ((decode(bytes) === null) === isUtf8(bytes)) wrong ||= `decodeUtf8 of ${bytes.toString('hex')}`
   }
   t.equal(wrong, '')
 })
@@ -126,7 +143,7 @@ t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer jud
     fc.property(fc.oneof(borders, texts, spoilt), points, (bytes, points) => {
       assert.equal(misjudged(cutAt(bytes, points)), '')
       assert.equal(misjudged(byteByByte(bytes)), '')
-      assert.equal(decodeUtf8(bytes), isUtf8(bytes) ? bytes.toString() : null)
+      assert.equal(decode(bytes), isUtf8(bytes) ? bytes.toString() : null)
     }),
     { numRuns: 1_000 },
   )
@@ -134,11 +151,13 @@ t.test('any bytes, however they are cut, are judged as isUtf8 of node:buffer jud
 
 t.test('a part of the bytes is judged on its own', async t => {
   const bytes = hex('ff 61 c3 a9 ff')
-  t.equal(decodeUtf8(bytes, 1, 4), 'aé')
-  t.equal(decodeUtf8(bytes, 1, 3), null)
-  t.equal(decodeUtf8(bytes, 1), null)
-  t.equal(decodeUtf8(bytes, 2, 2), '')
-  t.equal(decodeUtf8(hex('ff efbfbd ff'), 1, 4), '\ufffd')
+  for (const decode of DECODERS) {
+    t.equal(decode(bytes, 1, 4), 'aé')
+    t.equal(decode(bytes, 1, 3), null)
+    t.equal(decode(bytes, 1), null)
+    t.equal(decode(bytes, 2, 2), '')
+    t.equal(decode(hex('ff efbfbd ff'), 1, 4), '\ufffd')
+  }
 })
 
 t.test('nothing of a piece is kept', async t => {
