@@ -16,7 +16,13 @@ function writers(count: number, isSlow = false): { sockets: SlowSocket[]; all: F
 }
 
 t.test('what many connections send is framed once for all but the first', async t => {
-  for (const payload of ['short', 'é'.repeat(5_000), Buffer.from('bytes'), Buffer.alloc(4_096, 1)]) {
+  for (const payload of [
+    'short',
+    'é'.repeat(5_000),
+    Buffer.from('bytes'),
+    Buffer.alloc(4_096, 1),
+    Buffer.alloc(16_384, 1),
+  ]) {
     const opcode = typeof payload === 'string' ? Opcode.text : Opcode.binary
     const { sockets, all } = writers(4)
     for (const writer of all) {
