@@ -28,8 +28,10 @@ export function makeDecodeUtf8(longWay: typeof transcode | undefined): DecodeUtf
   }
 }
 
-/** Node 24 and later decode all text in good time; a Node without ICU has no other way. */
-export const decodeUtf8: DecodeUtf8 = makeDecodeUtf8(Number.parseInt(versions.node, 10) < 24 ? transcode : undefined)
+/** The versions of Node that need it: later ones decode all text in good time. A Node without ICU has no other way. */
+const LONG_WAYS: Readonly<Record<number, typeof transcode | undefined>> = { 20: transcode, 22: transcode }
+
+export const decodeUtf8: DecodeUtf8 = makeDecodeUtf8(LONG_WAYS[Number.parseInt(versions.node, 10)])
 
 /** Judges UTF-8 that arrives in pieces (RFC 6455 section 8.1), and says that it is wrong at the first byte that is. */
 export class Utf8Validator {
