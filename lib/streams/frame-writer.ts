@@ -12,8 +12,8 @@ export type FlushCallback = (error?: Error | null) => void
 
 /**
  * Payloads up to this many bytes are copied behind their headers; a larger one goes out as a part of its own, without a copy. That
- * costs more than to copy 8 KiB, and from 16 KiB on as much. Text up to this many characters is encoded where it will stand: in
- * memory of its own an echo of 4 KiB costs an eighth more.
+ * costs more than to copy 8 KiB, and from 16 KiB on as much. Text up to this many characters, or for which there is room, is encoded
+ * where it will stand: by way of memory of its own, echoes of 4 KiB and of 16 KiB cost an eighth more.
  */
 const COPY_UP_TO = 8_192
 /**
@@ -95,7 +95,8 @@ export class FrameWriter implements Gatherer, SlabOwner {
       return shared.length
     }
     if (typeof payload === 'string') {
-      if (payload.length > COPY_UP_TO) return this.writeFrame(fin, rsv1, opcode, isMasked, Buffer.from(payload))
+      const isShort = payload.length <= COPY_UP_TO || mostBytes(payload) <= slab.room
+      if (!isShort) return this.writeFrame(fin, rsv1, opcode, isMasked, Buffer.from(payload))
       const bytes = this.#writeShortText(fin, rsv1, opcode, isMasked, payload)
       this.#schedule(bytes)
       return bytes
@@ -192,7 +193,7 @@ export class FrameWriter implements Gatherer, SlabOwner {
 
   /** Encodes text where its frame stands: asking for its length first would take as long as writing it. */
   #writeShortText(fin: boolean, rsv1: boolean, opcode: Opcode, isMasked: boolean, text: string): number {
-    const start = slab.reserve(this, MAX_HEADER_BYTES + 3 * text.length)
+    const start = slab.reserve(this, mostBytes(text))
     const { bytes: memory } = slab
     // Where the payload stands if it is ASCII, as most text is.
     const guess = start + headerLength(text.length, isMasked)
@@ -236,6 +237,11 @@ export class FrameWriter implements Gatherer, SlabOwner {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** The most that the frame of a text takes. */
+function mostBytes(text: string): number {
+  return MAX_HEADER_BYTES + 3 * text.length
+}
 
 function callAll(callbacks: FlushCallback[], error: Error | null | undefined): void {
   for (const callback of callbacks) callback(error)

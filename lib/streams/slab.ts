@@ -26,11 +26,16 @@ export class Slab {
   #last: Buffer = Buffer.alloc(0)
   #lastFrom = 0
 
+  /** How many bytes there are before it is full. */
+  get room(): number {
+    return SLAB_BYTES - this.used
+  }
+
   /** Returns where `length` bytes of `owner` may stand, behind its own if possible. */
   reserve(owner: SlabOwner, length: number): number {
-    if (this.used + length > SLAB_BYTES || this.#owner !== owner) {
+    if (length > this.room || this.#owner !== owner) {
       this.#owner?.seal()
-      if (this.used + length > SLAB_BYTES) this.#renew()
+      if (length > this.room) this.#renew()
       this.#owner = owner
       this.#from = this.used
     }
