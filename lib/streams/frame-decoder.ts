@@ -5,7 +5,7 @@ import { FrameParser } from '../protocol/frame-parser.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
 import { Opcode } from '../protocol/opcode.js'
 import { KEPT_FOR_ANY, OwnChunk } from '../protocol/own-chunk.js'
-import { failWhenRead, Transform, type TransformCallback } from './stream.js'
+import { failWhenRead, give, Transform, type TransformCallback } from './stream.js'
 
 /** A chunk of less may be a single frame, for which a copy of the chunk has no advantage. */
 const COPY_FROM = 512
@@ -48,7 +48,7 @@ export class FrameDecoder extends Transform {
   #isClosed = false
   readonly #sink: FrameSink = {
     onFrame: frame => {
-      this.push(frame)
+      give(this, frame)
       this.#isClosed = frame.opcode === Opcode.close
       return !this.#isClosed
     },

@@ -2,7 +2,7 @@ import { RemoteProtocolError } from '../protocol/errors.js'
 import type { Frame } from '../protocol/frame.js'
 import { SERVER_LIMITS } from '../protocol/limits.js'
 import { MessageAssembler, type MessageSink } from '../protocol/message-assembler.js'
-import { failWhenRead, Transform, type TransformCallback } from './stream.js'
+import { failWhenRead, give, Transform, type TransformCallback } from './stream.js'
 
 /** Options of `MessageDecoder`. */
 export interface MessageDecoderOptions {
@@ -23,7 +23,7 @@ export class MessageDecoder extends Transform {
   #isEnded = false
   readonly #sink: MessageSink = {
     onMessage: message => {
-      this.push(message)
+      give(this, message)
       return true
     },
     onPing: payload => {

@@ -3,7 +3,7 @@ import { Frame } from '../protocol/frame.js'
 import type { Message } from '../protocol/message-assembler.js'
 import { Opcode } from '../protocol/opcode.js'
 import type { Role } from './frame-decoder.js'
-import { Transform, type TransformCallback } from './stream.js'
+import { give, Transform, type TransformCallback } from './stream.js'
 
 /** Options of `MessageEncoder`. */
 export interface MessageEncoderOptions {
@@ -30,6 +30,7 @@ export class MessageEncoder extends Transform {
       return
     }
     const payload = isText ? Buffer.from(message) : message
-    callback(null, new Frame(true, false, isText ? Opcode.text : Opcode.binary, this.#isMasked, payload))
+    give(this, new Frame(true, false, isText ? Opcode.text : Opcode.binary, this.#isMasked, payload))
+    callback()
   }
 }

@@ -1,7 +1,15 @@
 import { finished } from 'node:stream/promises'
 import readableStream from 'readable-stream'
 import t from 'tap'
-import { Duplex, failWhenRead, forgetPause, setNeedDrain, Transform, takeNeedDrain } from '../../lib/streams/stream.js'
+import {
+  Duplex,
+  failWhenRead,
+  forgetPause,
+  give,
+  setNeedDrain,
+  Transform,
+  takeNeedDrain,
+} from '../../lib/streams/stream.js'
 
 t.test('the streams are those of readable-stream, on every version of Node', async t => {
   t.equal(Duplex, readableStream.Duplex)
@@ -41,6 +49,61 @@ t.test("setNeedDrain promises a 'drain', and takeNeedDrain takes the promise bac
   t.equal(stream.writableNeedDrain, true)
   t.equal(takeNeedDrain(stream), true)
   t.equal(stream.writableNeedDrain, false)
+})
+
+function objects(): Transform {
+  return new Transform({ objectMode: true, readableHighWaterMark: 2 })
+}
+
+/** A stage of which somebody has read, for as long as he listens. */
+async function reading(listener: (item: string) => void): Promise<Transform> {
+  const stage = objects().on('data', listener)
+  give(stage, 'first')
+  await new Promise(setImmediate)
+  return stage
+}
+
+t.test('give: to who listens, at once and in order', async t => {
+  const items: string[] = []
+  const stage = await reading(item => items.push(item))
+  t.equal(give(stage, 'a'), true)
+  t.equal(give(stage, 'b'), true)
+  t.same(items, ['first', 'a', 'b'])
+})
+
+t.test('give: to the queue of a stage that nobody has begun to read, or that is paused', async t => {
+  const unread = objects()
+  t.same([give(unread, 'a'), give(unread, 'b')], [true, false])
+  t.equal(unread.readableLength, 2)
+
+  const items: string[] = []
+  const stage = await reading(item => items.push(item))
+  stage.pause()
+  t.same([give(stage, 'a'), give(stage, 'b')], [true, false])
+  stage.resume()
+  give(stage, 'c')
+  t.same(items, ['first'], 'what waits goes first')
+  await new Promise(setImmediate)
+  t.same(items, ['first', 'a', 'b', 'c'])
+})
+
+t.test('give: what comes between two listeners of one tick is not lost', async t => {
+  const items: string[] = []
+  const listener = (item: string): unknown => items.push(item)
+  const stage = await reading(listener)
+  stage.off('data', listener)
+  give(stage, 'a')
+  stage.on('data', listener)
+  await new Promise(setImmediate)
+  t.same(items, ['first', 'a'])
+})
+
+t.test('give: nothing to a stage that is destroyed', async t => {
+  const items: string[] = []
+  const stage = await reading(item => items.push(item))
+  stage.destroy()
+  t.equal(give(stage, 'a'), false)
+  t.same(items, ['first'])
 })
 
 t.test('failWhenRead: at once where nothing is unread, or nothing is wrong', async t => {
