@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { callListeners } from './call-listeners.js'
 import { MessageIterator } from './message-iterator.js'
 import type { Message } from './protocol/message-assembler.js'
-import { type Duplex, forgetPause, LateDuplex } from './streams/stream.js'
+import { forgetPause, LateDuplex } from './streams/stream.js'
 
 /** What a `'message'`, `'ping'` or `'pong'` listener is told beside the data. */
 export interface MessageFlags {
@@ -141,7 +141,8 @@ export abstract class EventedDuplex extends LateDuplex {
     return this.#listen(event)
   }
 
-  override [Symbol.asyncIterator](): ReturnType<Duplex[typeof Symbol.asyncIterator]> {
+  /** The messages, one at a time: what a loop has not asked for holds the peer back. */
+  override [Symbol.asyncIterator](): NodeJS.AsyncIterator<Message> {
     return new MessageIterator(this, super[Symbol.asyncIterator]() as AsyncGenerator<Message, undefined>)
   }
 
