@@ -17,10 +17,10 @@ let isDone = false
  */
 export function keepMemory(): void {
   if (isDone || process.platform !== 'linux') return
+  isDone = true
   try {
     Buffer.allocUnsafeSlow(MEASURE_BYTES)
-    isDone = true
   } catch {
-    // A process without room for it goes on without it.
+    // A process without room for it goes on without it. To ask again would cost it a garbage collection at each read.
   }
 }

@@ -1,27 +1,21 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { keepMemory, LARGE_READ } from '../../lib/streams/keep-memory.js'
+import { LARGE_READ } from '../../lib/streams/keep-memory.js'
 import { listen } from '../../lib/streams/socket-listener.js'
 
 const { allocUnsafeSlow } = Buffer
 
 t.test('large reads have glibc keep memory: asked once, for more than it keeps by itself', async t => {
   const asked: number[] = []
-  let hasRoom = false
   Buffer.allocUnsafeSlow = size => {
     asked.push(size)
-    if (!hasRoom) throw new RangeError('Array buffer allocation failed')
     return allocUnsafeSlow(0)
   }
   t.teardown(() => {
     Buffer.allocUnsafeSlow = allocUnsafeSlow
   })
   const isLinux = process.platform === 'linux'
-  keepMemory()
-  t.equal(asked.length, isLinux ? 1 : 0, 'where there is no room the process goes on')
-  hasRoom = true
-
   const socket = new PassThrough()
   const lengths: number[] = []
   listen(socket, {
@@ -38,6 +32,6 @@ t.test('large reads have glibc keep memory: asked once, for more than it keeps b
     counts.push(asked.length)
   }
   t.same(lengths, [LARGE_READ - 1, LARGE_READ, LARGE_READ, 65_536])
-  t.same(counts, isLinux ? [1, 2, 2, 2] : [0, 0, 0, 0], 'the first of them asks, and no other')
+  t.same(counts, isLinux ? [0, 1, 1, 1] : [0, 0, 0, 0], 'the first of them asks, and no other')
   t.ok(asked.every(size => size > 16 * 1_024 * 1_024 && size < 32 * 1_024 * 1_024))
 })
