@@ -22,7 +22,7 @@ t.test('5.2: a frame in, its bytes out', async t => {
     encoder.end(new Frame(false, true, Opcode.binary, true, payload))
     const { items, error } = await collected
     t.equal(error, null)
-    t.equal(items.length, 1, 'what is written in one tick leaves in one chunk')
+    t.equal(items.length, 1, 'what is written in one turn leaves in one chunk')
     const first = unmaskedFrame(0x81, payload)
     t.ok(items[0]?.subarray(0, first.length).equals(first), `${size} bytes`)
     const masked = items[0]?.subarray(first.length) ?? Buffer.alloc(0)
@@ -46,7 +46,7 @@ t.test('what is encoded is what is decoded', async () => {
   )
 })
 
-t.test('a frame that comes alone leaves with its tick, and more than two together', async t => {
+t.test('a frame that comes alone leaves with its turn, and more than two together', async t => {
   const encoder = new FrameEncoder()
   const chunks: Buffer[] = []
   encoder.on('data', chunk => chunks.push(chunk))
@@ -57,6 +57,19 @@ t.test('a frame that comes alone leaves with its tick, and more than two togethe
   for (let i = 0; i < 5; i++) encoder.write(ping)
   await new Promise(setImmediate)
   t.same(chunks.slice(1), [Buffer.concat(Array<Buffer>(5).fill(unmaskedFrame(0x89)))])
+})
+
+t.test('what is written in several ticks of a turn leaves in one chunk', async t => {
+  const encoder = new FrameEncoder()
+  const chunks: Buffer[] = []
+  encoder.on('data', chunk => chunks.push(chunk))
+  for (let i = 0; i < 3; i++) {
+    encoder.write(new Frame(true, false, Opcode.ping, false, Buffer.alloc(0)))
+    await new Promise(resolve => process.nextTick(resolve))
+  }
+  t.same(chunks, [])
+  await new Promise(setImmediate)
+  t.same(chunks, [Buffer.concat(Array<Buffer>(3).fill(unmaskedFrame(0x89)))])
 })
 
 t.test('a reader that is slow gets all of it', async t => {
