@@ -1,7 +1,7 @@
 import { Buffer, constants } from 'node:buffer'
 import { type RemoteErrorCode, RemoteProtocolError } from './errors.js'
 import { Frame, type FrameSink, headerLength, MAX_HEADER_BYTES, type Parser } from './frame.js'
-import { mask, maskInto } from './mask.js'
+import { maskDown, maskInto } from './mask.js'
 import { Opcode } from './opcode.js'
 import type { OwnChunk } from './own-chunk.js'
 import { SHORT_TEXT, TextRun } from './text-run.js'
@@ -193,9 +193,10 @@ export class FrameParser implements Parser {
     if (this.#received > 0 || !isLast || length > chunk.length || length < TAKE_FROM) return false
     if (chunk.buffer.byteLength > length * 1.125 || own === null) return false
     this.#received = chunk.length - at
-    const isWhole = this.#received === length
-    this.#payload = isWhole ? chunk.subarray(at) : chunk.copyWithin(0, at).subarray(0, length)
-    if (this.#options.isMasked) mask(this.#payload, 0, this.#received, this.#maskingKey)
+    const to = this.#received === length ? at : 0
+    this.#payload = chunk.subarray(to, to + length)
+    if (this.#options.isMasked) maskDown(chunk, at, chunk.length, to, this.#maskingKey)
+    else chunk.copyWithin(to, at)
     return true
   }
 

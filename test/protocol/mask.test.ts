@@ -3,8 +3,10 @@ import { syncBuiltinESMExports } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
 import {
+  makeMaskDown,
   makeMaskInto,
   mask,
+  maskDown,
   maskInto,
   maskView,
   type NativeMask,
@@ -93,6 +95,40 @@ t.test('5.3: a large payload is the same by way of blocks and without them, at e
   }
   t.equal(wrong, '')
 })
+
+t.test(
+  '5.3: a large payload is masked on its way down, or where it stands, by way of blocks and without them',
+  async t => {
+    let wrong = ''
+    const byWords = makeMaskDown(() => null)
+    const key = hex('37fa213d')
+    for (const length of [0, 1, 100, BLOCK - 1, BLOCK, BLOCK + 1, 4 * BLOCK - 14, 4 * BLOCK + 65]) {
+      for (const [start, at] of [
+        [0, 0],
+        [14, 14],
+        [14, 0],
+        [9, 8],
+        [64, 3],
+        [BLOCK + 70, 5],
+      ] as const) {
+        const source = bytes(start + length + 70)
+        const expected = Buffer.from(source)
+        reference(source.subarray(start, start + length), key).copy(expected, at)
+        for (const down of [maskDown, byWords]) {
+          const target = Buffer.from(source)
+          down(target, start, start + length, at, key.readInt32BE(0))
+          // What it was moved from, and is not covered by, has no meaning any more.
+          const isRight = [
+            [0, at + length],
+            [start + length, target.length],
+          ].every(([from, to]) => target.subarray(from, to).equals(expected.subarray(from, to)))
+          if (!isRight) wrong = `${length} bytes from ${start} to ${at}, ${down === byWords ? 'words' : 'blocks'}`
+        }
+      }
+    }
+    t.equal(wrong, '')
+  },
+)
 
 t.test('the memory may begin anywhere', async t => {
   for (let offset = 0; offset < 8; offset++) {
