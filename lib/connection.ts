@@ -313,16 +313,11 @@ export class Connection implements PipelineOwner, KeptAlive {
     this.#keepAlive?.delete(this)
     this.#websocket.server?.forget(this.#websocket)
     if (closeChannel.hasSubscribers) publishClose(this.#websocket, this.closeCode, this.closeReason, this.error)
-    this.#outbound?.frames.discard(() => this.closedError())
-    this.#pings?.lose(() => this.closedError())
+    this.#outbound?.frames.discard(() => closedError(this))
+    this.#pings?.lose(() => closedError(this))
     for (const callback of this.#onGone ?? []) callback()
     this.#onGone = null
     this.#inbound().expire(this.settings.closeTimeoutMs)
-  }
-
-  /** What the end of this connection is for those that still wait for something. */
-  closedError(): Error {
-    return closedError(this.closeCode, this.closeReason, this.error)
   }
 
   /** The way of the messages that come. */

@@ -4,7 +4,7 @@ import type { Connection } from './connection.js'
 import { MessageContext } from './context.js'
 import { messageChannel, publishMessage } from './diagnostics.js'
 import { CloseCode } from './protocol/close-code.js'
-import { optionTypeError } from './protocol/errors.js'
+import { closedError, optionTypeError } from './protocol/errors.js'
 import type { Message } from './protocol/message-assembler.js'
 import type { WebSocket } from './websocket.js'
 
@@ -210,7 +210,7 @@ export class MessageFlow {
   #fail(): void {
     this.#connection.whenGone(() =>
       process.nextTick(() => {
-        if (this.#websocket.readableLength === 0) this.#websocket.destroy(this.#connection.closedError())
+        if (this.#websocket.readableLength === 0) this.#websocket.destroy(closedError(this.#connection))
       }),
     )
   }

@@ -299,11 +299,19 @@ export class ConnectionClosedError extends WebSocketError {
   }
 }
 
-/** What the end of a connection is for those that still wait for something; `error` is why it failed, where it did. */
-export function closedError(code: number, reason: string, error: Error | null): Error {
+/** How a connection ended. */
+interface Ending {
+  readonly closeCode: number
+  readonly closeReason: string
+  /** Why it failed, where it did. */
+  readonly error: Error | null
+}
+
+/** What the end of a connection is for those that still wait for something. */
+export function closedError({ closeCode, closeReason, error }: Ending): Error {
   if (error instanceof RemoteProtocolError) return error
-  const wasClean = error === null && code !== CloseCode.abnormal
-  return new ConnectionClosedError(code, reason, wasClean, error === null ? undefined : { cause: error })
+  const wasClean = error === null && closeCode !== CloseCode.abnormal
+  return new ConnectionClosedError(closeCode, closeReason, wasClean, error === null ? undefined : { cause: error })
 }
 
 /** A wrong option, as Node reports one: a TypeError with a `code`. */
