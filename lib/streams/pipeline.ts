@@ -10,7 +10,7 @@ import type { MessageDecoder } from './message-decoder.js'
 import type { ExtensionStage, PipelineOptions, PipelineOwner } from './pipeline-owner.js'
 import { listen, type SocketListener } from './socket-listener.js'
 import { giveBack, takeParser } from './spare-parser.js'
-import { bytesIn, joinStages, NONE, runOut } from './stages.js'
+import { bytesIn, joinStages, NONE, runOut, runOutAll } from './stages.js'
 import type { Duplex, Transform } from './stream.js'
 import { tapFrames, tapMessages } from './tap.js'
 
@@ -330,14 +330,8 @@ export class Pipeline implements FrameSink, MessageSink, SocketListener, Holder 
     this.#isEndTold = true
     const isOver = this.#isDiscarding
     // Whoever looks at a stage sees it end, also where the owner waits for nothing that is in it.
-    this.#runOut(isOver ? () => {} : () => this.owner.onEnd())
+    runOutAll(() => this.#stages, isOver ? () => {} : () => this.owner.onEnd())
     if (isOver) this.owner.onEnd()
-  }
-
-  /** Lets the stages run out, those included that somebody asks for meanwhile. */
-  #runOut(callback: () => void): void {
-    const stages = this.#stages
-    runOut(stages, () => (stages === this.#stages ? callback() : this.#runOut(callback)))
   }
 
   /** Holds the peer back, down to the TCP window, while nobody takes what it sends. */

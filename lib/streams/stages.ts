@@ -23,6 +23,12 @@ export function runOut([first, ...others]: readonly Transform[], callback: () =>
   }
 }
 
+/** Ends all stages there are, those included that are added meanwhile. */
+export function runOutAll(stagesNow: () => readonly Transform[], callback: () => void): void {
+  const stages = stagesNow()
+  runOut(stages, () => (stages === stagesNow() ? callback() : runOutAll(stagesNow, callback)))
+}
+
 /** Joins stages in their order; the frames that leave the last one go to `sink`. */
 export function joinStages(stages: readonly Transform[], sink: (frame: Frame) => void): void {
   for (let i = 0; i < stages.length; i++) {
