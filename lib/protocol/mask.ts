@@ -126,7 +126,10 @@ export const maskInto: MaskInto = makeMaskInto(
 /** Moves `bytes[start, end)` down to `at`, which may be where it stands, and masks or unmasks it on the way. */
 export type MaskDown = (bytes: Buffer, start: number, end: number, at: number, key: number) => void
 
-/** Masks by way of blocks, or where there are none, by words. */
+/**
+ * Masks by way of blocks, or where there are none, by words. Node's own, where there is one, does not say what it does with bytes that
+ * are moved onto themselves.
+ */
 export function makeMaskDown(simdOf: () => SimdMask | null = simdMask): MaskDown {
   return (bytes, start, end, at, key) => {
     const simd = simdOf()

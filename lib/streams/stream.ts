@@ -87,14 +87,14 @@ export function takeNeedDrain(stream: NodeDuplex): boolean {
 }
 
 /**
- * Gives an item to who reads a stage, and returns whether it takes more. While the stage flows `push` would only emit the item, look
+ * Gives an item to who reads a stage. While the stage flows `push` would only emit the item, look
  * up before who listens, and ask in a tick of its own for more: a sixth of what a message costs that goes through three stages. A
  * WebSocket has its own way, `EventedDuplex.deliver`: with one function for both, V8 would compile neither as well.
  */
-export function give(stage: NodeTransform, item: unknown): boolean {
+export function give(stage: NodeTransform, item: unknown): void {
   const isFlowing = stage.readableFlowing === true && stage.readableDidRead
-  if (isFlowing && stage.readableLength === 0 && stage.readable && stage.emit('data', item)) return true
-  return stage.push(item)
+  if (isFlowing && stage.readableLength === 0 && stage.readable && stage.emit('data', item)) return
+  stage.push(item)
 }
 
 /** Calls back with `error` as soon as nothing is left to be read, since an error makes a stream forget that; or with null. */

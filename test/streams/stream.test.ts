@@ -66,20 +66,22 @@ async function reading(listener: (item: string) => void): Promise<Transform> {
 t.test('give: to who listens, at once and in order', async t => {
   const items: string[] = []
   const stage = await reading(item => items.push(item))
-  t.equal(give(stage, 'a'), true)
-  t.equal(give(stage, 'b'), true)
+  give(stage, 'a')
+  give(stage, 'b')
   t.same(items, ['first', 'a', 'b'])
 })
 
 t.test('give: to the queue of a stage that nobody has begun to read, or that is paused', async t => {
   const unread = objects()
-  t.same([give(unread, 'a'), give(unread, 'b')], [true, false])
+  give(unread, 'a')
+  give(unread, 'b')
   t.equal(unread.readableLength, 2)
 
   const items: string[] = []
   const stage = await reading(item => items.push(item))
   stage.pause()
-  t.same([give(stage, 'a'), give(stage, 'b')], [true, false])
+  give(stage, 'a')
+  give(stage, 'b')
   stage.resume()
   give(stage, 'c')
   t.same(items, ['first'], 'what waits goes first')
@@ -102,7 +104,7 @@ t.test('give: nothing to a stage that is destroyed', async t => {
   const items: string[] = []
   const stage = await reading(item => items.push(item))
   stage.destroy()
-  t.equal(give(stage, 'a'), false)
+  give(stage, 'a')
   t.same(items, ['first'])
 })
 
